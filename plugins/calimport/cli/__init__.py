@@ -1,0 +1,50 @@
+"""The console command ``calimport``. Each command's module is imported when the command is used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, Final
+
+import click
+
+import calimport
+from calimport.errors import CalimportError
+
+#: Command → (module, attribute, what `calimport --help` says of it).
+COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
+    "calendars": ("calimport.cli.calendars", "calendars", "Add, list, change, pause and check calendars."),
+    "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
+    "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
+}
+
+
+class Commands(click.Group):
+    """Loads a command when it is used, and prints each error of ours as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in sorted(COMMANDS.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CalimportError as error:
+            click.echo(f"calimport: {error.error_class}: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(calimport.__version__, prog_name="calimport")
+def main() -> None:
+    """Keeps a PostgreSQL database in step with many external calendars."""

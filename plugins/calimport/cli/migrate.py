@@ -1,0 +1,15 @@
+"""``calimport migrate``."""
+
+from __future__ import annotations
+
+import click
+
+from calimport import database
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database's schema up to date. Safe to repeat, and to run twice at once."""
+    with database.connect() as connection:
+        applied = database.migrate(connection)
+    click.echo(f"Applied {', '.join(applied)}." if applied else "Nothing to apply: the schema is up to date.")

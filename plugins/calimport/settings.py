@@ -1,0 +1,73 @@
+"""Every default in one place, and the environment variables that change them.
+
+A setting ``name`` is read from ``CALIMPORT_NAME``. What concerns one calendar (window, interval, strategy, …) is not
+here but in the ``calendars`` table; the defaults of those columns are in :class:`calimport.calendars.CalendarConfig`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
+from calimport.errors import ConfigurationError
+
+#: The Airflow connection (type ``postgres``) that leads to calimport's database.
+DATABASE_CONNECTION_ID = "calimport_db"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one process. Sizes in bytes, times in seconds."""
+
+    #: Most mapped instances in one DAG run: more due calendars than this are put into batches.
+    max_batches: int = 20
+    #: Calendars of one batch that are fetched at the same time.
+    fetch_concurrency: int = 16
+    connect_timeout: float = 10.0
+    #: For each read; a feed that sends a byte now and then is stopped by ``fetch_timeout``.
+    read_timeout: float = 30.0
+    #: For the whole fetch of one calendar.
+    fetch_timeout: float = 120.0
+    #: Body as it travels, and after decompression.
+    max_bytes: int = 64 * 1024 * 1024
+    max_decompressed_bytes: int = 128 * 1024 * 1024
+    max_redirects: int = 8
+    #: Pages of one listing (Google: 2,500 events each).
+    max_pages: int = 400
+    #: How long a run may hold a calendar before another may take it.
+    lease_seconds: float = 1800.0
+    #: Share of the run's calendars that may fail before the run itself turns red.
+    failure_threshold: float = 0.5
+    #: Deletions are held when they are more than this many and more than this share of the window's rows.
+    hold_deletes_over: int = 10
+    hold_deletes_ratio: float = 0.5
+    #: A held deletion is applied once this many complete fetches in a row agree.
+    hold_confirmations: int = 3
+    #: Most occurrences that one calendar may bring into one window.
+    max_occurrences: int = 200_000
+    user_agent: str = "calimport/0.1 (calendar importer)"
+    google_api_root: str = "https://www.googleapis.com/calendar/v3"
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(seconds=self.lease_seconds)
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the settings of this process.
+
+        :raises ConfigurationError: a variable is not a number where one is due; the message names it.
+        """
+        values: dict[str, int | float | str] = {}
+        for field in fields(cls):
+            variable = f"CALIMPORT_{field.name.upper()}"
+            raw = os.environ.get(variable)
+            if raw is None:
+                continue
+            kind: type[int] | type[float] | type[str] = type(field.default)  # type: ignore[assignment]
+            try:
+                values[field.name] = kind(raw)
+            except ValueError:
+                raise ConfigurationError(f"{variable} must be of type {kind.__name__}, not {raw!r}.") from None
+        return cls(**values)  # type: ignore[arg-type]

@@ -1,0 +1,64 @@
+"""The kinds of source, one module each, and which of them reads a given address.
+
+A source module has two functions, and nothing else calls the outside world or knows the provider's format::
+
+    async def fetch(request: FetchRequest, http: Http) -> Feed
+    def parse(feed: bytes, context: ParseContext) -> Parsed
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from calimport.errors import SourceUnsupported
+
+if TYPE_CHECKING:
+    from calimport.fetching import Http
+    from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
+
+    class Source(Protocol):
+        """What :func:`load` returns: a module with these two functions."""
+
+        async def fetch(self, request: FetchRequest, http: Http) -> Feed: ...
+        def parse(self, feed: bytes, context: ParseContext) -> Parsed: ...
+
+
+#: The registry: one line a source.
+MODULES: Final[dict[str, str]] = {
+    "ics": "calimport.sources.ics",
+    "google": "calimport.sources.google",
+}
+
+_GOOGLE_ID = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
+_GOOGLE_PAGE = re.compile(r"/calendar/(u/\d+/)?(r|embed|render)\b")
+
+
+def load(kind: str) -> Source:
+    """The module of a kind.
+
+    :raises SourceUnsupported: there is no such kind.
+    """
+    try:
+        return importlib.import_module(MODULES[kind])
+    except KeyError:
+        raise SourceUnsupported(f"There is no kind of source named {kind!r}; known: {', '.join(MODULES)}.") from None
+
+
+def detect(source: str | None, *, connection_id: str | None = None) -> str:
+    """The kind that reads ``source``, by its form alone: nothing is fetched.
+
+    :raises SourceUnsupported: no kind reads an address of this form.
+    """
+    if source is None:
+        return "ics"  # a private feed's URL, held by its connection
+    if connection_id and _GOOGLE_ID.fullmatch(source):
+        return "google"
+    parts = urlsplit(source)
+    if parts.hostname == "calendar.google.com" and _GOOGLE_PAGE.match(parts.path) and connection_id:
+        return "google"
+    if parts.scheme.lower() in ("http", "https", "webcal", "webcals") and parts.hostname:
+        return "ics"
+    raise SourceUnsupported()

@@ -1,0 +1,82 @@
+"""What passes between a source and the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from calimport.windows import Window, WindowRequest
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """What a source needs to fetch one calendar."""
+
+    #: Public URL or provider id; None where the connection holds a private URL.
+    source: str | None
+    #: Airflow connection with the secret, if any.
+    connection_id: str | None
+    #: The zone configured for the calendar (IANA); None: the feed's own.
+    timezone: str | None
+    #: For sources that list by time: ``window.resolve(zone)``.
+    window: WindowRequest
+    #: The stored feed's validators (``etag``, ``last_modified``, later sync tokens); empty: fetch everything anew.
+    validators: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What one complete fetch of one calendar brought. A fetch that is not complete raises instead.
+
+    ``content`` is None when the provider says that nothing changed since ``FetchRequest.validators``.
+    """
+
+    content: bytes | None
+    #: SHA-256 of the content without what the producer rewrites at every request; equal means unchanged.
+    meaning_hash: bytes | None
+    #: IANA zone that the feed gives for itself, if it does.
+    timezone: str | None = None
+    validators: Mapping[str, str] = field(default_factory=dict)
+    #: What was asked for, where the source lists by time; None: all that the source has.
+    window: Window | None = None
+    requests: int = 1
+    bytes_received: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A sentence for the calendar's owner about something in the feed that they can mend."""
+
+    code: str
+    message: str
+    #: The UID it is about; empty for the whole calendar.
+    subject: str = ""
+    #: True when the event could not be understood: its rows are not taken as gone. With an empty subject, no row is.
+    keeps_uid: bool = False
+
+
+@dataclass(frozen=True)
+class ParseContext:
+    """What parsing depends on besides the bytes."""
+
+    window: Window
+    #: The calendar's zone (IANA): configured, else the feed's own, else UTC. Floating times and dates lie here.
+    timezone: str
+    #: ``calendar`` when the zone was configured or is the feed's own, else ``default``.
+    timezone_source: str
+    max_occurrences: int = 200_000
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A feed as occurrences in the window, before text, place and hash.
+
+    ``occurrences`` are dicts of the frame's columns (see :mod:`calimport.frame`), those that the source knows;
+    :func:`calimport.normalizing.normalize` fills in the rest. ``description`` may be HTML there.
+    """
+
+    occurrences: list[dict[str, Any]]
+    notices: list[Notice] = field(default_factory=list)
+    title: str | None = None
+    color: str | None = None
