@@ -36,9 +36,9 @@ class Column:
 COLUMNS: Final[tuple[Column, ...]] = (
     # Identity: (calendar_id, uid, recurrence_id).
     Column("uid", TEXT, "text", nullable=False, content=False),
-    # The original start of an instance of a series, UTC `YYYY-MM-DDTHH:MM:SSZ` or `YYYY-MM-DD`; null for a single event.
+    # The original start of an instance of a series, UTC `YYYY-MM-DDTHH:MM:SSZ` or `YYYY-MM-DD`; null: single event.
     Column("recurrence_id", TEXT, "text", nullable=True, content=True),
-    # Where the occurrence lies. All-day: midnight in the calendar's zone, so that every row can be asked about a window.
+    # Where the occurrence lies. All-day: midnight in the calendar's zone, so every row can be asked about a window.
     Column("start_at", INSTANT, "timestamp with time zone", nullable=False, content=True),
     Column("end_at", INSTANT, "timestamp with time zone", nullable=False, content=True),
     Column("all_day", FLAG, "boolean", nullable=False, content=True),

@@ -1,0 +1,54 @@
+"""A real PostgreSQL for every test that asks for one, each with a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calimport import database
+from dev import postgres
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_host() -> Iterator[str]:
+    """The embedded server of this test session: the folder of its socket."""
+    # Not pytest's tmp_path: a socket's path may have 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="cal-") as folder:
+        server = postgres.start(Path(folder) / "pg")
+        yield postgres.host(server)
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template(postgres_host: str) -> str:
+    """A migrated database to copy."""
+    postgres.create_database(postgres_host, "template_calimport")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_CALIMPORT_DB", postgres.airflow_connection(postgres_host, "template_calimport"))
+        with database.connect() as connection:
+            database.migrate(connection)
+    return "template_calimport"
+
+
+@pytest.fixture
+def connection_uri(postgres_host: str, template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A migrated database of the test's own, set as the connection ``calimport_db``."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(postgres_host, name, template=template)
+    uri = postgres.airflow_connection(postgres_host, name)
+    monkeypatch.setenv("AIRFLOW_CONN_CALIMPORT_DB", uri)
+    yield uri
+    postgres.drop_database(postgres_host, name)
+
+
+@pytest.fixture
+def connection(connection_uri: str) -> Iterator[database.Connection]:
+    """A connection to that database."""
+    with database.connect() as opened:
+        yield opened
