@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from calimport.errors import DatabaseUnavailable, SchemaMismatch
+from calimport.connections import read_connection
+from calimport.errors import CredentialsMissing, DatabaseUnavailable, SchemaMismatch
 from calimport.settings import DATABASE_CONNECTION_ID
 
 Connection = psycopg.Connection[DictRow]
 
 #: Any number, as long as it is this one: two processes that migrate at once wait for each other on it.
 _MIGRATION_LOCK = 0x63616C_696D70
+_HOOK_EXTRAS = frozenset({"cursor", "iam", "aws_conn_id", "sqlalchemy_scheme", "sqlalchemy_query"})
 
 
 @contextmanager
 def connect() -> Iterator[Connection]:
     """A connection to calimport's database, in UTC, rows as dicts; committed at the end, rolled back on an error.
 
-    It is the Airflow connection ``calimport_db``. Where that is given by its environment variable it is read directly,
-    because importing Airflow takes seconds and the command line should not.
+    It is the Airflow connection ``calimport_db``.
 
     :raises DatabaseUnavailable: there is no such connection, or it leads nowhere.
     """
@@ -46,68 +44,19 @@ def connect() -> Iterator[Connection]:
 
 
 def _parameters() -> dict[str, Any]:
-    raw = os.environ.get(f"AIRFLOW_CONN_{DATABASE_CONNECTION_ID.upper()}")
-    if raw is None:
-        return _airflow_parameters()
     try:
-        return _json_parameters(raw) if raw.lstrip().startswith("{") else _uri_parameters(raw)
-    except ValueError as error:
-        raise DatabaseUnavailable(
-            f"AIRFLOW_CONN_{DATABASE_CONNECTION_ID.upper()} is neither JSON nor a URI of an Airflow connection."
-        ) from error
-
-
-def _json_parameters(raw: str) -> dict[str, Any]:
-    given = json.loads(raw)
-    extra = given.get("extra") or {}
-    extra = json.loads(extra) if isinstance(extra, str) else extra
-    return _drop_empty(
-        host=given.get("host"),
-        port=given.get("port"),
-        user=given.get("login"),
-        password=given.get("password"),
-        dbname=given.get("schema"),
-        **extra,
-    )
-
-
-def _uri_parameters(raw: str) -> dict[str, Any]:
-    parts = urlsplit(raw)
-    return _drop_empty(
-        host=unquote(parts.hostname or ""),
-        port=parts.port,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        dbname=unquote(parts.path.lstrip("/")),
-        **dict(parse_qsl(parts.query)),
-    )
-
-
-def _airflow_parameters() -> dict[str, Any]:
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
-
-    try:
-        given = PostgresHook.get_connection(DATABASE_CONNECTION_ID)
-    except Exception as error:  # each Airflow version has its own class for "not found"
-        raise DatabaseUnavailable(
-            f"There is no Airflow connection {DATABASE_CONNECTION_ID}. Add it with `airflow connections add`, "
-            f"or set AIRFLOW_CONN_{DATABASE_CONNECTION_ID.upper()}.",
-            detail=f"{type(error).__name__}: {error}",
-        ) from error
-    extra = {
-        name: value for name, value in given.extra_dejson.items() if name not in PostgresHook.ignored_extra_options
+        given = read_connection(DATABASE_CONNECTION_ID)
+    except CredentialsMissing as error:
+        raise DatabaseUnavailable(str(error), detail=error.detail) from error
+    parameters: dict[str, Any] = {
+        "host": given.host,
+        "port": given.port,
+        "user": given.login,
+        "password": given.password,
+        "dbname": given.schema,
     }
-    return _drop_empty(
-        host=given.host,
-        port=given.port,
-        user=given.login,
-        password=given.password,
-        dbname=given.schema,
-        **extra,
-    )
-
-
-def _drop_empty(**parameters: Any) -> dict[str, Any]:
+    # Extras are libpq's (sslmode, …); those that only Airflow's own hook understands are none of libpq's.
+    parameters |= {name: value for name, value in given.extra.items() if name not in _HOOK_EXTRAS}
     return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from calimport.settings import Settings
 from calimport.windows import Window, WindowRequest
 
 
@@ -61,11 +63,13 @@ class ParseContext:
     """What parsing depends on besides the bytes."""
 
     window: Window
+    #: The run's time: what ended before it is past.
+    as_of: datetime
     #: The calendar's zone (IANA): configured, else the feed's own, else UTC. Floating times and dates lie here.
     timezone: str
     #: ``calendar`` when the zone was configured or is the feed's own, else ``default``.
     timezone_source: str
-    max_occurrences: int = 200_000
+    max_occurrences: int = Settings.max_occurrences
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,7 @@ class Parsed:
     notices: list[Notice] = field(default_factory=list)
     title: str | None = None
     color: str | None = None
+    #: Whether the source still gives what is past. If not, the absence of a past event proves nothing …
+    retains_past: bool = True
+    #: … unless its UID is still there: all UIDs of the feed, for a source that does not retain its past.
+    uids: frozenset[str] = frozenset()
