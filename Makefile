@@ -1,0 +1,62 @@
+# `make run` shows calimport at work on this machine, `make test` proves it. Needs Python 3.11 to 3.13, make and git.
+
+PYTHON ?= python3
+# Where `make up` serves Airflow, on this machine only.
+PORT ?= 8080
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install run up down test lint format requirements clean
+
+help:
+	@echo "make run           import the sample calendars once, and once more"
+	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
+	@echo "make test          run every test"
+	@echo "make lint          ruff, mypy and sqlfluff"
+	@echo "make format        let ruff format the code"
+	@echo "make requirements  pin the newest versions that requirements*.in allow"
+	@echo "make clean         remove the virtual environment, the database and the caches"
+
+run: install
+	@$(BIN)/python -m dev.local run
+
+up: install
+	@$(BIN)/python -m dev.local up --port $(PORT)
+
+down:
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m dev.local down; else echo "Nothing runs: there is no .venv yet."; fi
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar include/sql
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# --no-header --no-annotate: the files must not depend on who wrote them, and the .in files give the reasons.
+requirements: install
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+
+clean: down
+	rm -rf .venv .calimport build dist *.egg-info plugins/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+install: .venv/installed
+
+# Written last, so that an installation that broke off is begun anew.
+.venv/installed: requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+		echo "calimport needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V 2>/dev/null || echo missing)." \
+			"Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into .venv; this takes some minutes the first time."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
