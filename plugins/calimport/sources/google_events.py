@@ -156,7 +156,7 @@ class _Reader:
         return _text(item, "iCalUID") or self._series_uid.get(series or "") or _text(item, "id") or ""
 
     def _visibility(self, item: Mapping[str, Any]) -> str:
-        """Google makes a whole series as private as its most private instance, so a bare instance is as its siblings."""
+        """Google makes a series as private as its most private instance: a bare instance is as its siblings."""
         series = self._series_visibility.get(_text(item, "recurringEventId") or "")
         return _one_of(VISIBILITIES, _text(item, "visibility") or series, "default")
 

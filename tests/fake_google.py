@@ -1,0 +1,280 @@
+"""A Google on loopback: the OAuth token endpoint and the part of the Calendar API v3 that calimport reads.
+
+It keeps calendars in memory, pages and filters like the real one, and fails on request. Each answer is validated
+against the discovery document inside google-api-python-client, so that the fake cannot invent a field.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.resources
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from datetime import time as clock
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+import jsonschema
+
+SCOPE = "https://www.googleapis.com/auth/calendar.readonly"
+PALETTE = {
+    "1": {"background": "#a4bdfc", "foreground": "#1d1d1d"},
+    "11": {"background": "#dc2127", "foreground": "#1d1d1d"},
+}
+
+
+@dataclass
+class FakeCalendar:
+    """A calendar as `calendarList` shows it, and its events, the series' masters beside their instances."""
+
+    entry: dict[str, Any]
+    events: list[dict[str, Any]] = field(default_factory=list)
+    #: Whether it is on the user's list: a calendar that is shared with a service account is not.
+    listed: bool = True
+
+
+@dataclass
+class Failure:
+    """What to do instead of answering. Without a status the connection is dropped."""
+
+    status: int | None = None
+    reason: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    #: Sent instead of the error document, with ``status``.
+    body: bytes | None = None
+    #: Seconds of silence before the answer.
+    delay: float = 0.0
+
+
+class FakeGoogle:
+    """The server. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self.calendars: dict[str, FakeCalendar] = {}
+        self.page_size = 2500
+        #: By endpoint (calendarList, calendars, events, colors, token) and number of the request to it, from 1.
+        self.failures: dict[tuple[str, int], Failure] = {}
+        self.requests: Counter[str] = Counter()
+        self.queries: list[dict[str, str]] = []
+        #: Tokens that the API accepts, and for whom.
+        self.tokens: dict[str, str] = {}
+        self.public_key: bytes | None = None
+        self.refresh_token = "1//refresh-secret"
+        self.granted = {SCOPE}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"google": self}))
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def root(self) -> str:
+        return f"{self.url}/calendar/v3"
+
+    def __enter__(self) -> FakeGoogle:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def token(self, form: dict[str, str]) -> dict[str, Any]:
+        """The token endpoint: a service account's assertion (RFC 7523) or a refresh token (RFC 6749, 6)."""
+        if form.get("grant_type") == "refresh_token":
+            if form.get("refresh_token") != self.refresh_token:
+                raise _Refused(400, {"error": "invalid_grant", "error_description": "Token has been revoked."})
+            if not set(form.get("scope", "").split()) <= self.granted:
+                raise _Refused(400, {"error": "invalid_scope", "error_description": "Bad Request"})
+            return self._issued("user")
+        from google.auth import jwt
+
+        # google-auth writes Google's own address as the audience, wherever it sends the assertion.
+        claims = jwt.decode(form["assertion"], certs=self.public_key, audience="https://oauth2.googleapis.com/token")
+        if claims["scope"] != SCOPE:
+            raise _Refused(400, {"error": "invalid_scope", "error_description": "Bad Request"})
+        return self._issued(claims.get("sub", claims["iss"]))
+
+    def _issued(self, subject: str) -> dict[str, Any]:
+        token = f"ya29.secret-{len(self.tokens) + 1}"
+        self.tokens[token] = subject
+        return {"access_token": token, "expires_in": 3599, "token_type": "Bearer", "scope": SCOPE}
+
+    def answer(self, endpoint: str, calendar_id: str, query: dict[str, str]) -> dict[str, Any]:
+        """The document of one GET, valid by its schema."""
+        if endpoint == "colors":
+            return _valid("Colors", {"kind": "calendar#colors", "calendar": {}, "event": PALETTE})
+        calendar = self.calendars.get(calendar_id)
+        if calendar is None or (endpoint == "calendarList" and not calendar.listed):
+            raise _Refused(404, _error(404, "notFound"))
+        entry = calendar.entry
+        if endpoint == "calendarList":
+            extra = {"kind": "calendar#calendarListEntry", "etag": '"1"', "accessRole": "owner", "selected": True}
+            return _valid("CalendarListEntry", {**extra, **entry})
+        if endpoint == "calendars":
+            own = {name: entry[name] for name in ("id", "summary", "description", "timeZone") if name in entry}
+            return _valid("Calendar", {"kind": "calendar#calendar", "etag": '"1"', **own})
+        return _valid("Events", self._page(calendar, query))
+
+    def _page(self, calendar: FakeCalendar, query: dict[str, str]) -> dict[str, Any]:
+        listing = json.dumps({name: value for name, value in query.items() if name != "pageToken"}, sort_keys=True)
+        signature = hashlib.sha256(listing.encode()).hexdigest()[:8]
+        offset = 0
+        if "pageToken" in query:
+            signed, _, start = base64.urlsafe_b64decode(query["pageToken"]).decode().partition(":")
+            if signed != signature:  # a token belongs to the parameters that it was given for
+                raise _Refused(400, _error(400, "invalid"))
+            offset = int(start)
+        zone = calendar.entry.get("timeZone", "UTC")
+        found = [event for event in calendar.events if _listed(event, query, ZoneInfo(zone))]
+        size = min(int(query.get("maxResults", "250")), self.page_size)
+        page: dict[str, Any] = {
+            "kind": "calendar#events",
+            "etag": f'"{time.monotonic_ns()}"',
+            "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "summary": calendar.entry.get("summary", ""),
+            "timeZone": zone,
+            "accessRole": "owner",
+            "defaultReminders": calendar.entry.get("defaultReminders", []),
+            "items": found[offset : offset + size],
+        }
+        if offset + size < len(found):
+            page["nextPageToken"] = base64.urlsafe_b64encode(f"{signature}:{offset + size}".encode()).decode()
+        else:
+            page["nextSyncToken"] = f"sync-{time.monotonic_ns()}"
+        return page
+
+
+def _listed(event: dict[str, Any], query: dict[str, str], zone: ZoneInfo) -> bool:
+    """Whether `events.list` gives it: ``timeMin`` is an exclusive bound of the end, ``timeMax`` of the start."""
+    if event.get("status") == "cancelled" and query.get("showDeleted") != "true":
+        return False
+    if query.get("singleEvents") == "true" and "recurrence" in event:
+        return False
+    start = event.get("start") or event.get("originalStartTime")
+    if start is None:
+        return True  # a deleted event of which nothing but the id is left
+    starts, ends = _moment(start, zone), _moment(event.get("end") or start, zone)
+    return ends > datetime.fromisoformat(query["timeMin"]) and starts < datetime.fromisoformat(query["timeMax"])
+
+
+def _moment(given: dict[str, str], zone: ZoneInfo) -> datetime:
+    try:
+        if "date" in given:
+            return datetime.combine(date.fromisoformat(given["date"]), clock(), zone)
+        moment = datetime.fromisoformat(given["dateTime"])
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    except ValueError:
+        return datetime(2026, 11, 22, 12, tzinfo=UTC)  # a damaged event is in every listing of the tests
+
+
+class _Refused(Exception):
+    """An answer that says no."""
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        super().__init__(status)
+        self.status, self.document = status, document
+
+
+class _Handler(BaseHTTPRequestHandler):
+    google: FakeGoogle
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        steps = [unquote(step) for step in parts.path.removeprefix("/calendar/v3/").split("/")]
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if steps[:2] == ["users", "me"]:
+            steps = steps[2:]
+        endpoint = "events" if steps[-1] == "events" else steps[0]
+        if self._failed(endpoint):
+            return
+        self.google.queries.append(query)
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token not in self.google.tokens:
+            self._send(401, _error(401, "authError"))
+            return
+        try:
+            self._send(200, self.google.answer(endpoint, steps[1] if len(steps) > 1 else "", query))
+        except _Refused as refused:
+            self._send(refused.status, refused.document)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if self._failed("token"):
+            return
+        try:
+            self._send(200, self.google.token({name: values[0] for name, values in parse_qs(body).items()}))
+        except _Refused as refused:
+            self._send(refused.status, refused.document)
+
+    def _failed(self, endpoint: str) -> bool:
+        self.google.requests[endpoint] += 1
+        failure = self.google.failures.get((endpoint, self.google.requests[endpoint]))
+        if failure is None:
+            return False
+        time.sleep(failure.delay)
+        if failure.status is None:
+            self.close_connection = True
+            return True
+        document = {"error": failure.reason} if endpoint == "token" else _error(failure.status, failure.reason)
+        body = failure.body if failure.body is not None else json.dumps(document).encode()
+        self._send_bytes(failure.status, body, failure.headers)
+        return True
+
+    def _send(self, status: int, document: dict[str, Any]) -> None:
+        self._send_bytes(status, json.dumps(document).encode(), {})
+
+    def _send_bytes(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response_only(status)
+        own = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Date": self.date_time_string()}
+        for name, value in {**own, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+def _error(status: int, reason: str) -> dict[str, Any]:
+    """An error as the guide shows it, with a secret in its text, as such texts may have one."""
+    message = "anna@example.org may not do this with ya29.secret-1"
+    return {"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}}
+
+
+def _valid(schema: str, document: dict[str, Any]) -> dict[str, Any]:
+    _validator(schema).validate(document)
+    return document
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    path = importlib.resources.files("googleapiclient") / "discovery_cache" / "documents" / "calendar.v3.json"
+    schemas = json.loads(path.read_text())["schemas"]
+    definitions = {name: _json_schema(one) for name, one in schemas.items()}
+    return jsonschema.Draft202012Validator({"$ref": f"#/$defs/{schema}", "$defs": definitions})
+
+
+def _json_schema(given: dict[str, Any]) -> dict[str, Any]:
+    """A schema of a discovery document (JSON Schema draft 3) as one of today, in which unknown fields are errors."""
+    if "$ref" in given:
+        return {"$ref": f"#/$defs/{given['$ref']}"}
+    if given.get("type") == "array":
+        return {"type": "array", "items": _json_schema(given["items"])}
+    if given.get("type") == "object":
+        others = given.get("additionalProperties")
+        return {
+            "type": "object",
+            "properties": {name: _json_schema(one) for name, one in given.get("properties", {}).items()},
+            "additionalProperties": _json_schema(others) if others else False,
+        }
+    return {} if given.get("type") == "any" else {"type": given["type"]}
