@@ -24,10 +24,12 @@ _HOOK_EXTRAS = frozenset({"cursor", "iam", "aws_conn_id", "sqlalchemy_scheme", "
 
 
 @contextmanager
-def connect() -> Iterator[Connection]:
+def connect(*, autocommit: bool = False) -> Iterator[Connection]:
     """A connection to calimport's database, in UTC, rows as dicts; committed at the end, rolled back on an error.
 
     It is the Airflow connection ``calimport_db``.
+
+    :param autocommit: each statement is a transaction, but within ``connection.transaction()``: as the steps want it.
 
     :raises DatabaseUnavailable: there is no such connection, or it leads nowhere.
     """
@@ -40,6 +42,7 @@ def connect() -> Iterator[Connection]:
     with connection:
         connection.execute("set time zone 'UTC'")
         connection.commit()
+        connection.autocommit = autocommit
         yield connection
 
 

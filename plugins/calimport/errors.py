@@ -31,10 +31,13 @@
     │   └── FeedEmpty                 no bytes at all, which no calendar is
     ├── ImportImplausible             a person looks: the share of failed calendars, a plan out of date
     │   ├── PlanOutdated              the rows are no longer those that the plan was made from
+    │   ├── BatchFailed               calendars of one batch failed; each has its own error in `runs`
     │   └── ImportFailed              too many calendars of a run failed
-    └── ImportInterrupted             ours, passing: the next run heals it
-        ├── LeaseLost                 another run holds the calendar now
-        └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
+    ├── ImportInterrupted             ours, passing: the next run heals it
+    │   ├── LeaseLost                 another run holds the calendar now
+    │   ├── FeedOutdated              a newer feed was imported meanwhile
+    │   └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
+    └── InternalError                 a fault of ours, for that calendar alone; the log has the traceback
 
 ``str(error)`` is the sentence for the calendar's owner: no jargon, no secret, nothing they cannot act on.
 ``detail`` is for the operator and goes to the log only after masking.
@@ -43,6 +46,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -192,6 +196,15 @@ class PlanOutdated(ImportImplausible):
     sentence = "The calendar changed while it was being imported, so nothing was changed. The next run will do it."
 
 
+class BatchFailed(ImportImplausible):
+    sentence = "Calendars of this batch failed."
+
+    @classmethod
+    def of(cls, errors: Mapping[str, object]) -> BatchFailed:
+        """One error that names each calendar and what became of it."""
+        return cls("; ".join(f"{name}: {error}" for name, error in errors.items()))
+
+
 class ImportFailed(ImportImplausible):
     sentence = "Too many calendars of this run failed."
 
@@ -205,8 +218,16 @@ class LeaseLost(ImportInterrupted):
     sentence = "Another run is importing this calendar just now."
 
 
+class FeedOutdated(ImportInterrupted):
+    sentence = "A newer version of this calendar was imported meanwhile, so this one was not."
+
+
 class StagingLost(ImportInterrupted):
     sentence = "The prepared rows were lost, perhaps in a database restart. The next run will prepare them again."
+
+
+class InternalError(CalimportError):
+    sentence = "The import failed through a fault of ours. We have been told, and shall try again."
 
 
 _URL = re.compile(r"\b(?:https?|webcals?)://[^\s\"'<>]+", re.IGNORECASE)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -60,6 +61,7 @@ class Http:
         self.replayed = getattr(transport, "replayed", False)
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=_tls(),
             # Only what httpx can decompress piece by piece, so that the cap holds before memory is gone.
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip, deflate"},
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
@@ -121,6 +123,12 @@ class Http:
             finally:
                 self.bytes_received += response.num_bytes_downloaded
             return Response(response.status_code, response.headers, bytes(body), url)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: reading the certificates takes longer than many a fetch."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def http_url(url: str) -> str:

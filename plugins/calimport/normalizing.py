@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from calimport import frame, sources
 from calimport.placing import Place, locate
+from calimport.settings import Settings
 from calimport.sources.base import Notice, ParseContext, Parsed
 from calimport.text import markdown, plain, storable
 
@@ -30,7 +31,7 @@ class Meaning:
     strategy: str = "event_override"
     place: Place | None = None
     #: An event whose description holds this text is left out: its owner's wish.
-    ignore_marker: str = "#placecal-ignore"
+    ignore_marker: str = Settings.ignore_marker
 
 
 @dataclass(frozen=True)

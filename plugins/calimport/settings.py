@@ -46,6 +46,8 @@ class Settings:
     hold_confirmations: int = 3
     #: Most occurrences that one calendar may bring into one window.
     max_occurrences: int = 200_000
+    #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.
+    ignore_marker: str = "#placecal-ignore"
     user_agent: str = "calimport/0.1 (calendar importer)"
     google_api_root: str = "https://www.googleapis.com/calendar/v3"
 

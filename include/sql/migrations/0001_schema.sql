@@ -86,7 +86,7 @@ create table calimport.calendars (
     feed_timezone text,
     feed_color text,
     feed_id bigint,
-    checked_at timestamptz,
+    fetched_at timestamptz,
     imported_at timestamptz,
     changed_at timestamptz,
     imported_fingerprint bytea,
@@ -135,7 +135,7 @@ comment on column calimport.calendars.feed_title is 'What the feed calls itself.
 comment on column calimport.calendars.feed_timezone is 'IANA zone that the feed gives for itself.';
 comment on column calimport.calendars.feed_color is 'Colour that the feed gives for itself.';
 comment on column calimport.calendars.feed_id is 'The feed that the last import used.';
-comment on column calimport.calendars.checked_at is 'When the source last answered well, changed or not.';
+comment on column calimport.calendars.fetched_at is 'When the fetch was made that the events stand for; an older one is refused.';
 comment on column calimport.calendars.imported_at is 'When a plan was last applied.';
 comment on column calimport.calendars.changed_at is 'When a row of its events last changed.';
 comment on column calimport.calendars.imported_fingerprint is 'Hash of content, window, configuration and code of the last import; equal means nothing to do.';
@@ -186,6 +186,7 @@ create table calimport.runs (
     calendar_id bigint not null references calimport.calendars (id) on delete cascade,
     dag_id text not null,
     dag_run_id text not null,
+    attempt integer not null default 1 check (attempt > 0),
     as_of timestamptz not null,
     requested_start text,
     requested_end text,
@@ -195,9 +196,13 @@ create table calimport.runs (
     check (step in ('queued', 'extracted', 'normalized', 'diffed', 'finished')),
     outcome text check (outcome in ('imported', 'unchanged', 'planned', 'failed')),
     feed_id bigint references calimport.feeds (id) on delete set null,
+    fetched_at timestamptz,
     window_start timestamptz,
     window_end timestamptz,
+    timezone text,
+    timezone_source text check (timezone_source in ('calendar', 'default')),
     fingerprint bytea,
+    retains_past boolean,
     rows_staged integer check (rows_staged >= 0),
     quarantined integer check (quarantined >= 0),
     inserted integer check (inserted >= 0),
@@ -211,7 +216,7 @@ create table calimport.runs (
     error_message text,
     created_at timestamptz not null,
     finished_at timestamptz,
-    constraint runs_once_per_calendar unique (dag_id, dag_run_id, calendar_id),
+    constraint runs_once_per_calendar unique (dag_id, dag_run_id, calendar_id, attempt),
     constraint runs_window_whole check ((window_start is null) = (window_end is null)),
     constraint runs_window_forward check (window_end > window_start),
     constraint runs_finished_whole check ((step = 'finished') = (outcome is not null)),
@@ -224,6 +229,7 @@ comment on column calimport.runs.id is 'Row id; what travels through XCom.';
 comment on column calimport.runs.calendar_id is 'The calendar.';
 comment on column calimport.runs.dag_id is 'The DAG.';
 comment on column calimport.runs.dag_run_id is 'Airflow''s run id.';
+comment on column calimport.runs.attempt is 'A finished run is never run again: clearing its task makes another attempt.';
 comment on column calimport.runs.as_of is 'The run''s time: logical date, or run_after where a manual run has none.';
 comment on column calimport.runs.requested_start is 'Window start asked for by hand, a date or an instant; null: by the calendar.';
 comment on column calimport.runs.requested_end is 'Window end asked for by hand, a date or an instant; null: by the calendar.';
@@ -232,9 +238,13 @@ comment on column calimport.runs.dry_run is 'Make the plan but do not apply it.'
 comment on column calimport.runs.step is 'The last step done: queued, extracted, normalized, diffed, finished.';
 comment on column calimport.runs.outcome is 'imported, unchanged, planned (dry run) or failed; null while running.';
 comment on column calimport.runs.feed_id is 'The feed used.';
+comment on column calimport.runs.fetched_at is 'When the fetch was made.';
 comment on column calimport.runs.window_start is 'Start of the window owned.';
 comment on column calimport.runs.window_end is 'End of the window owned (exclusive).';
+comment on column calimport.runs.timezone is 'Zone of the calendar in this run: floating times and dates lie in it.';
+comment on column calimport.runs.timezone_source is 'calendar (configured, or the feed''s own) or default.';
 comment on column calimport.runs.fingerprint is 'Hash of content, window, configuration and code.';
+comment on column calimport.runs.retains_past is 'Whether the feed still gives what is past; if not, absence of a past event proves nothing.';
 comment on column calimport.runs.rows_staged is 'Occurrences found in the window.';
 comment on column calimport.runs.quarantined is 'Events that could not be understood; they are not taken as gone.';
 comment on column calimport.runs.inserted is 'Rows inserted (planned, for a dry run).';
@@ -312,7 +322,7 @@ comment on column calimport.events.end_at is 'End instant (exclusive); of an all
 comment on column calimport.events.all_day is 'Whether it has dates and no times.';
 comment on column calimport.events.start_date is 'First day of an all-day row.';
 comment on column calimport.events.end_date is 'Day after the last day of an all-day row (exclusive).';
-comment on column calimport.events.timezone is 'IANA zone of the event; null for all-day rows and where none is known.';
+comment on column calimport.events.timezone is 'IANA zone of the event (of an all-day row, the calendar''s); null where it has no IANA name.';
 comment on column calimport.events.timezone_source is 'What decided the zone: event, vtimezone, calendar or default.';
 comment on column calimport.events.status is 'confirmed (also when the feed says nothing), tentative or cancelled.';
 comment on column calimport.events.summary is 'Title as plain text; null when untitled.';
@@ -417,6 +427,15 @@ comment on column calimport.staged_notices.subject is 'The UID it is about, or t
 comment on column calimport.staged_notices.message is 'The sentence for the calendar''s owner.';
 comment on column calimport.staged_notices.occurrences is 'How often it was found in this feed.';
 comment on column calimport.staged_notices.keeps_uid is 'Whether the event could not be understood, so that its rows are not taken as gone.';
+
+create unlogged table calimport.staged_uids (
+    run_id bigint not null,
+    uid text not null,
+    primary key (run_id, uid)
+);
+comment on table calimport.staged_uids is 'All UIDs of a feed that does not retain its past, between normalize and apply.';
+comment on column calimport.staged_uids.run_id is 'The run they belong to.';
+comment on column calimport.staged_uids.uid is 'RFC 5545 UID.';
 
 create table calimport.changes (
     id bigint generated always as identity primary key,

@@ -1,0 +1,43 @@
+-- Make the calendar's notices those that the run found: new ones appear, those that are no longer true go.
+-- Reads: runs, staged_notices. Writes: notices.
+with run as (
+    select
+        runs.id,
+        runs.calendar_id
+    from calimport.runs as runs
+    where runs.id = %(run_id)s
+),
+
+no_longer_true as (
+    delete from calimport.notices as notices
+    using run
+    where
+        notices.calendar_id = run.calendar_id
+        and not exists (
+            select 1
+            from calimport.staged_notices as staged_notices
+            where
+                staged_notices.run_id = run.id
+                and staged_notices.code = notices.code
+                and staged_notices.subject = notices.subject
+        )
+)
+
+insert into calimport.notices as notices (
+    calendar_id, code, subject, message, occurrences, first_seen_at, last_seen_at
+)
+select
+    run.calendar_id,
+    staged_notices.code,
+    staged_notices.subject,
+    staged_notices.message,
+    staged_notices.occurrences,
+    %(clock)s,
+    %(clock)s
+from calimport.staged_notices as staged_notices
+inner join run on staged_notices.run_id = run.id
+on conflict (calendar_id, code, subject) do update
+set
+    message = excluded.message,
+    occurrences = excluded.occurrences,
+    last_seen_at = excluded.last_seen_at

@@ -1,0 +1,52 @@
+-- The last attempt of a calendar in a DAG run, with the calendar's configuration and what is known of its feed.
+-- Reads: runs, calendars, feeds, places.
+select
+    runs.id as run_id,
+    runs.attempt,
+    runs.step,
+    runs.outcome,
+    runs.error_message,
+    runs.as_of,
+    runs.requested_start,
+    runs.requested_end,
+    runs.force,
+    runs.dry_run,
+    runs.feed_id as run_feed_id,
+    runs.fetched_at,
+    runs.window_start,
+    runs.window_end,
+    runs.timezone as run_timezone,
+    runs.timezone_source,
+    runs.rows_staged,
+    calendars.id as calendar_id,
+    calendars.name,
+    calendars.source,
+    calendars.kind,
+    calendars.connection_id,
+    calendars.timezone,
+    calendars.activity_type,
+    calendars.strategy,
+    calendars.place_id,
+    calendars.days_back,
+    calendars.days_ahead,
+    calendars.import_interval,
+    calendars.feed_timezone,
+    calendars.fetched_at as calendar_fetched_at,
+    calendars.imported_fingerprint,
+    calendars.held_confirmations,
+    calendars.consecutive_failures,
+    feeds.id as feed_id,
+    feeds.kind as feed_kind,
+    feeds.meaning_hash as feed_meaning_hash,
+    feeds.validators as feed_validators,
+    places.address as place_address
+from calimport.runs as runs
+inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
+left join calimport.feeds as feeds on calendars.feed_id = feeds.id
+left join calimport.places as places on calendars.place_id = places.id
+where
+    runs.dag_id = %(dag_id)s
+    and runs.dag_run_id = %(dag_run_id)s
+    and runs.calendar_id = %(calendar_id)s
+order by runs.attempt desc
+limit 1

@@ -1,0 +1,32 @@
+-- Record why a run failed, on the run and on its calendar, and give the calendar free.
+-- Reads and writes: runs, calendars. Touches no event.
+-- The calendar waits longer after each failed run, up to a day; further attempts of one run do not count.
+with run as (
+    update calimport.runs as runs
+    set
+        step = 'finished',
+        outcome = 'failed',
+        error_class = %(error_class)s,
+        error_message = %(error_message)s,
+        finished_at = %(clock)s
+    where runs.id = %(run_id)s and runs.outcome is null
+    returning runs.calendar_id, runs.attempt, runs.as_of
+)
+
+update calimport.calendars as calendars
+set
+    state = %(state)s,
+    error_class = %(error_class)s,
+    error_message = %(error_message)s,
+    consecutive_failures = calendars.consecutive_failures + (run.attempt = 1)::integer,
+    next_import_at = run.as_of + greatest(
+        least(
+            calendars.import_interval * power(2, least(calendars.consecutive_failures - (run.attempt > 1)::integer, 20)),
+            greatest(calendars.import_interval, interval '1 day')
+        ),
+        make_interval(secs => %(retry_after)s)
+    ),
+    lease_owner = null,
+    lease_until = null
+from run
+where calendars.id = run.calendar_id and calendars.lease_owner = %(owner)s

@@ -1,0 +1,18 @@
+-- Record what was staged on the run, and on the calendar what the feed says of itself. Writes: runs, calendars.
+with run as (
+    update calimport.runs as runs
+    set
+        step = 'normalized',
+        rows_staged = %(rows_staged)s,
+        quarantined = %(quarantined)s,
+        retains_past = %(retains_past)s
+    where runs.id = %(run_id)s
+    returning runs.id
+)
+
+update calimport.calendars as calendars
+set
+    feed_title = %(feed_title)s,
+    feed_color = %(feed_color)s
+from run
+where calendars.id = %(calendar_id)s

@@ -1,0 +1,16 @@
+-- The last attempt of each calendar in a DAG run. Reads: runs, calendars.
+select distinct on (calendars.name)
+    calendars.name,
+    runs.outcome,
+    runs.error_class,
+    runs.error_message,
+    runs.rows_staged,
+    runs.quarantined,
+    runs.inserted,
+    runs.updated,
+    runs.deleted,
+    runs.held
+from calimport.runs as runs
+inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
+where runs.dag_id = %(dag_id)s and runs.dag_run_id = %(dag_run_id)s
+order by calendars.name, runs.attempt desc

@@ -1,0 +1,16 @@
+-- Store a feed; its bytes once, however many feeds have them. Returns the feed's id.
+-- Writes: feed_contents, feeds.
+with content as (
+    insert into calimport.feed_contents (content_hash, body, size_bytes)
+    values (%(content_hash)s, %(body)s, %(size_bytes)s)
+    on conflict (content_hash) do nothing
+)
+
+insert into calimport.feeds (
+    calendar_id, content_hash, meaning_hash, kind, timezone, validators, window_start, window_end, fetched_at
+)
+values (
+    %(calendar_id)s, %(content_hash)s, %(meaning_hash)s, %(kind)s, %(timezone)s, %(validators)s,
+    %(window_start)s, %(window_end)s, %(fetched_at)s
+)
+returning id

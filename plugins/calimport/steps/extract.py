@@ -1,0 +1,168 @@
+"""Extract: fetch the calendars of a batch at once, store what came, and end the work where nothing changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+from psycopg.types.json import Jsonb
+
+from calimport import sources
+from calimport.errors import CalimportError
+from calimport.fetching import Http
+from calimport.normalizing import VERSION
+from calimport.sources.base import Feed, FetchRequest
+from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
+from calimport.windows import Window
+
+log = logging.getLogger(__name__)
+
+
+def extract(step: Step, calendar_ids: Sequence[int], transport: httpx.AsyncBaseTransport | None = None) -> int:
+    """Fetch each calendar; return how many are left for normalize.
+
+    A calendar whose feed, window, configuration and code are those of its last import is done here.
+
+    :param transport: replaces the network, for replay and for tests.
+    :raises CalimportError: nothing is left, and something failed.
+    """
+    errors: dict[str, CalimportError] = {}
+    left = asyncio.run(_extract_all(step, calendar_ids, transport, errors))
+    raise_if_none_left(errors, left)
+    return left
+
+
+async def _extract_all(
+    step: Step,
+    calendar_ids: Sequence[int],
+    transport: httpx.AsyncBaseTransport | None,
+    errors: dict[str, CalimportError],
+) -> int:
+    slots = asyncio.Semaphore(step.settings.fetch_concurrency)
+
+    left: list[int] = []
+
+    async def one(calendar_id: int) -> None:
+        async with slots:
+            step.run("open_attempt", calendar_id=calendar_id, clock=step.clock)
+            run = step.load(calendar_id)
+            with recorded(step, run, errors):
+                step.take(run)
+                if await _extract_one(step, run, transport):
+                    left.append(calendar_id)
+
+    await asyncio.gather(*(one(calendar_id) for calendar_id in calendar_ids))
+    return len(left)
+
+
+async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport | None) -> bool:
+    """Fetch one calendar and store its feed; True when there is something to normalize."""
+    kind = sources.detect(run.source, connection_id=run.connection_id) if run.kind == "auto" else run.kind
+    conditional = not run.force and run.feed_kind == kind
+    request = FetchRequest(
+        source=run.source,
+        connection_id=run.connection_id,
+        timezone=run.timezone,
+        window=run.window_request,
+        validators=(run.feed_validators or {}) if conditional else {},
+    )
+    with timed(step, run, "extract"):
+        async with Http(step.settings, transport) as http:
+            feed = await sources.load(kind).fetch(request, http)
+    # A conditional answer speaks of the feed that is stored, and so of the zone that it gave.
+    feed_timezone = run.feed_timezone if feed.content is None else feed.timezone
+    zone = run.timezone or feed_timezone or "UTC"
+    window = feed.window or request.window.resolve(zone)
+    with step.connection.transaction():
+        feed_id, meaning_hash = _store(step, run, kind, feed, feed_timezone)
+        fingerprint = _fingerprint(run, meaning_hash, window, zone)
+        step.run(
+            "record_extract",
+            run_id=run.run_id,
+            calendar_id=run.calendar_id,
+            kind=kind,
+            feed_timezone=feed_timezone,
+            feed_id=feed_id,
+            fetched_at=step.clock,
+            window_start=window.start,
+            window_end=window.end,
+            timezone=zone,
+            timezone_source="calendar" if run.timezone or feed_timezone else "default",
+            fingerprint=fingerprint,
+            requests=feed.requests,
+            bytes_received=feed.bytes_received,
+        )
+        unchanged = fingerprint == run.imported_fingerprint and not run.force
+        if unchanged:
+            step.run("finish_run", run_id=run.run_id, outcome="unchanged", owner=step.key.owner, clock=step.clock)
+    log.info(
+        "Fetched %s: %s, %d bytes in %d requests%s",
+        run.name,
+        "not modified" if feed.content is None else f"{len(feed.content)} bytes of {kind}",
+        feed.bytes_received,
+        feed.requests,
+        "; unchanged" if unchanged else "",
+    )
+    return not unchanged
+
+
+def _store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None) -> tuple[int, bytes]:
+    """Id and meaning hash of the stored feed; a feed that means what the last one did is not stored again."""
+    if run.feed_id is not None and run.feed_meaning_hash is not None:
+        same = feed.content is None or feed.meaning_hash == run.feed_meaning_hash
+        if same and run.feed_kind == kind:
+            step.run("renew_feed", feed_id=run.feed_id, validators=Jsonb(dict(feed.validators)))
+            return run.feed_id, run.feed_meaning_hash
+    if feed.content is None or feed.meaning_hash is None:
+        raise CalimportError("The provider says that nothing changed, but we have nothing stored.")
+    stored = step.run(
+        "store_feed",
+        calendar_id=run.calendar_id,
+        content_hash=hashlib.sha256(feed.content).digest(),
+        body=zlib.compress(feed.content),
+        size_bytes=len(feed.content),
+        meaning_hash=feed.meaning_hash,
+        kind=kind,
+        timezone=feed_timezone,
+        validators=Jsonb(dict(feed.validators)),
+        window_start=feed.window.start if feed.window else None,
+        window_end=feed.window.end if feed.window else None,
+        fetched_at=step.clock,
+    ).fetchone()
+    assert stored is not None  # noqa: S101 - an insert … returning gives its row
+    return stored["id"], feed.meaning_hash
+
+
+def _fingerprint(run: Run, meaning_hash: bytes, window: Window, zone: str) -> bytes:
+    """Hash of all that the rows follow from; equal means that importing again would change nothing."""
+    parts = (
+        meaning_hash.hex(),
+        _iso(window.start),
+        _iso(window.end),
+        zone,
+        run.activity_type,
+        run.strategy,
+        run.place_id,
+        run.place_address,
+        VERSION,
+        _zone_data_version(),
+    )
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat()
+
+
+def _zone_data_version() -> str:
+    """New zone data may move what lies in the future, so every calendar is expanded anew after an upgrade."""
+    try:
+        return version("tzdata")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,126 @@
+"""Normalize: from the stored feed to staged rows, by COPY."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from calimport import frame
+from calimport.errors import LeaseLost
+from calimport.normalizing import Meaning, Normalized
+from calimport.normalizing import normalize as normalize_feed
+from calimport.placing import Place
+from calimport.sources.base import ParseContext
+from calimport.steps.runs import Run, Step, each_calendar, timed
+from calimport.windows import Window
+
+log = logging.getLogger(__name__)
+
+_JSON = frozenset(column.name for column in frame.COLUMNS if column.sql_type == "jsonb")
+_COPY = sql.SQL("copy calimport.staged_events (run_id, {}) from stdin").format(
+    sql.SQL(", ").join(map(sql.Identifier, frame.NAMES))
+)
+
+
+def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
+    """Stage the occurrences of each calendar that extract left.
+
+    :raises CalimportError: every one of them failed.
+    """
+
+    def work(run: Run) -> None:
+        with timed(step, run, "normalize"):
+            normalized = _normalize(step, run)
+            _stage(step, run, normalized)
+        log.info(
+            "Normalized %s: %d occurrences from %s to %s, %d notices",
+            run.name,
+            len(normalized.frame),
+            run.window_start,
+            run.window_end,
+            len(normalized.notices),
+        )
+
+    each_calendar(step, calendar_ids, work)
+
+
+def _normalize(step: Step, run: Run) -> Normalized:
+    feed = step.run("load_feed", feed_id=run.run_feed_id).fetchone()
+    if feed is None or run.window_start is None or run.window_end is None:
+        raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
+    return normalize_feed(
+        zlib.decompress(feed["body"]),
+        kind=feed["kind"],
+        context=ParseContext(
+            window=Window(run.window_start, run.window_end),
+            as_of=run.as_of,
+            timezone=run.run_timezone or "UTC",
+            timezone_source=run.timezone_source or "default",
+            max_occurrences=step.settings.max_occurrences,
+        ),
+        meaning=Meaning(
+            activity_type=run.activity_type,
+            strategy=run.strategy,
+            place=Place(run.place_id, run.place_address or "") if run.place_id is not None else None,
+            ignore_marker=step.settings.ignore_marker,
+        ),
+    )
+
+
+def _stage(step: Step, run: Run, normalized: Normalized) -> None:
+    """Replace what is staged for this run."""
+    clear_staging(step, run)
+    with step.connection.cursor() as cursor:
+        with cursor.copy(_COPY) as copy:
+            for row in _tuples(normalized.frame):
+                copy.write_row((run.run_id, *row))
+        cursor.executemany(
+            "insert into calimport.staged_notices (run_id, code, subject, message, occurrences, keeps_uid)"
+            " values (%s, %s, %s, %s, 1, %s)",
+            [(run.run_id, one.code, one.subject, one.message, one.keeps_uid) for one in normalized.notices],
+        )
+        if not normalized.parsed.retains_past:
+            with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
+                for uid in sorted(normalized.parsed.uids):
+                    copy.write_row((run.run_id, uid))
+    step.run(
+        "record_normalize",
+        run_id=run.run_id,
+        rows_staged=len(normalized.frame),
+        quarantined=sum(notice.keeps_uid for notice in normalized.notices),
+        retains_past=normalized.parsed.retains_past,
+        calendar_id=run.calendar_id,
+        feed_title=normalized.parsed.title,
+        feed_color=normalized.parsed.color,
+    )
+
+
+def clear_staging(step: Step, run: Run) -> None:
+    """Remove what is staged for this run."""
+    for table in ("staged_events", "staged_notices", "staged_uids"):
+        step.connection.execute(
+            sql.SQL("delete from calimport.{} where run_id = %s").format(sql.Identifier(table)), [run.run_id]
+        )
+
+
+def _tuples(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """The frame's rows as psycopg's COPY takes them: None for what is missing, JSON wrapped."""
+    columns = []
+    for name in frame.NAMES:
+        values = table[name].astype(object)
+        if name in _JSON:
+            columns.append([None if value is None else Jsonb(value) for value in values])
+        else:
+            columns.append([None if _is_missing(value) else value for value in values])
+    return zip(*columns, strict=True)
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, NaT or NA; a list is a value."""
+    return value is None or (not isinstance(value, list) and bool(pd.isna(value)))

@@ -1,0 +1,190 @@
+"""What the steps share: the run of a calendar, its lease, and the rule that one calendar's failure is its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from calimport import database
+from calimport.errors import BatchFailed, CalimportError, InternalError, LeaseLost
+from calimport.settings import Settings
+from calimport.windows import WindowRequest, parse_moment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """One DAG run. Together with a calendar it names a row of ``runs``: that one's last attempt."""
+
+    dag_id: str
+    dag_run_id: str
+
+    @property
+    def owner(self) -> str:
+        """What stands in ``calendars.lease_owner`` while this run holds a calendar."""
+        return f"{self.dag_id}/{self.dag_run_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A row of ``current_run.sql``: the last attempt of a calendar in a DAG run, and the calendar."""
+
+    run_id: int
+    attempt: int
+    step: str
+    outcome: str | None
+    error_message: str | None
+    as_of: datetime
+    requested_start: str | None
+    requested_end: str | None
+    force: bool
+    dry_run: bool
+    run_feed_id: int | None
+    fetched_at: datetime | None
+    window_start: datetime | None
+    window_end: datetime | None
+    run_timezone: str | None
+    timezone_source: str | None
+    rows_staged: int | None
+    calendar_id: int
+    name: str
+    source: str | None
+    kind: str
+    connection_id: str | None
+    timezone: str | None
+    activity_type: str
+    strategy: str
+    place_id: int | None
+    days_back: int
+    days_ahead: int
+    import_interval: timedelta
+    feed_timezone: str | None
+    calendar_fetched_at: datetime | None
+    imported_fingerprint: bytes | None
+    held_confirmations: int
+    consecutive_failures: int
+    feed_id: int | None
+    feed_kind: str | None
+    feed_meaning_hash: bytes | None
+    feed_validators: dict[str, str] | None
+    place_address: str | None
+
+    @property
+    def window_request(self) -> WindowRequest:
+        """The window asked for, its bounds dates or instants; the zone is known only after the fetch."""
+        return WindowRequest(
+            as_of=self.as_of,
+            days_back=self.days_back,
+            days_ahead=self.days_ahead,
+            start=parse_moment(self.requested_start) if self.requested_start else None,
+            end=parse_moment(self.requested_end) if self.requested_end else None,
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What every step works with. ``clock`` is the present: leases and records need it, windows never."""
+
+    connection: database.Connection
+    key: RunKey
+    clock: datetime
+    settings: Settings
+
+    def load(self, calendar_id: int) -> Run:
+        """The last attempt of this calendar in this DAG run.
+
+        :raises LeaseLost: there is none: the calendar was removed, or was never part of this run.
+        """
+        row = self.run("current_run", calendar_id=calendar_id).fetchone()
+        if row is None:
+            raise LeaseLost(f"The calendar {calendar_id} is no part of the run {self.key.dag_run_id} (any more).")
+        return Run(**row)
+
+    def take(self, run: Run) -> None:
+        """Take or renew the lease.
+
+        :raises LeaseLost: another live run holds the calendar.
+        """
+        until = self.clock + self.settings.lease
+        taken = self.run(
+            "begin_step", calendar_id=run.calendar_id, owner=self.key.owner, clock=self.clock, lease_until=until
+        )
+        if taken.fetchone() is None:
+            raise LeaseLost()
+
+    def run(self, name: str, /, **parameters: Any) -> psycopg.Cursor[dict[str, Any]]:
+        """Execute ``include/sql/NAME.sql`` with these parameters and the DAG run's names."""
+        return database.run(self.connection, name, dag_id=self.key.dag_id, dag_run_id=self.key.dag_run_id, **parameters)
+
+    def fail(self, run: Run, error: CalimportError) -> None:
+        """Record the failure on the run and the calendar. No event is touched."""
+        log.warning(
+            "Failed %s: %s: %s %s", run.name, error.error_class, error, f"({error.detail})" if error.detail else ""
+        )
+        self.run(
+            "fail_run",
+            run_id=run.run_id,
+            owner=self.key.owner,
+            state=error.state,
+            error_class=error.error_class,
+            error_message=str(error),
+            retry_after=error.retry_after or 0.0,
+            clock=self.clock,
+        )
+
+
+def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run], None]) -> None:
+    """Do ``work`` for the open run of each calendar, each in a transaction of its own; record what fails.
+
+    :raises CalimportError: no calendar got through; the error of the one, or :class:`BatchFailed`.
+    """
+    errors: dict[str, CalimportError] = {}
+    done = 0
+    for calendar_id in calendar_ids:
+        run = step.load(calendar_id)
+        if run.outcome is not None:
+            continue
+        with recorded(step, run, errors):
+            step.take(run)
+            with step.connection.transaction():
+                work(run)
+            done += 1
+    raise_if_none_left(errors, done)
+
+
+@contextmanager
+def recorded(step: Step, run: Run, errors: dict[str, CalimportError]) -> Iterator[None]:
+    """Turn a failure of this calendar into a record and an entry of ``errors``; a lost database goes through."""
+    try:
+        yield
+    except CalimportError as error:
+        errors[run.name] = error
+    except psycopg.OperationalError:
+        raise  # the database is away: Airflow retries the task
+    except Exception as error:
+        log.exception("Failed %s for a reason of ours", run.name)
+        errors[run.name] = InternalError(detail=type(error).__name__)
+    if run.name in errors:
+        step.fail(run, errors[run.name])
+
+
+def raise_if_none_left(errors: dict[str, CalimportError], left: int) -> None:
+    """Fail the task when every calendar that it could have worked on failed: nothing is left for the next step."""
+    if errors and not left:
+        raise next(iter(errors.values())) if len(errors) == 1 else BatchFailed.of(errors)
+
+
+@contextmanager
+def timed(step: Step, run: Run, name: str) -> Iterator[None]:
+    """Add the wall-clock seconds of a step to the run's record."""
+    began = time.perf_counter()
+    yield
+    step.run("record_seconds", run_id=run.run_id, name=name, seconds=round(time.perf_counter() - began, 4))
