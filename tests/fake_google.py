@@ -58,6 +58,12 @@ class FakeGoogle:
     """The server. Use as a context manager."""
 
     def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"google": self}))
+        self._server.daemon_threads = True
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the address stays."""
         self.calendars: dict[str, FakeCalendar] = {}
         self.page_size = 2500
         #: By endpoint (calendarList, calendars, events, colors, token) and number of the request to it, from 1.
@@ -69,8 +75,6 @@ class FakeGoogle:
         self.public_key: bytes | None = None
         self.refresh_token = "1//refresh-secret"
         self.granted = {SCOPE}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"google": self}))
-        self._server.daemon_threads = True
 
     @property
     def url(self) -> str:
@@ -118,10 +122,17 @@ class FakeGoogle:
             raise _Refused(404, _error(404, "notFound"))
         entry = calendar.entry
         if endpoint == "calendarList":
-            extra = {"kind": "calendar#calendarListEntry", "etag": '"1"', "accessRole": "owner", "selected": True}
+            extra: dict[str, Any] = {
+                "kind": "calendar#calendarListEntry",
+                "etag": '"1"',
+                "accessRole": "owner",
+                "selected": True,
+            }
             return _valid("CalendarListEntry", {**extra, **entry})
         if endpoint == "calendars":
-            own = {name: entry[name] for name in ("id", "summary", "description", "timeZone") if name in entry}
+            own: dict[str, Any] = {
+                name: entry[name] for name in ("id", "summary", "description", "timeZone") if name in entry
+            }
             return _valid("Calendar", {"kind": "calendar#calendar", "etag": '"1"', **own})
         return _valid("Events", self._page(calendar, query))
 

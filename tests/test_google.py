@@ -18,11 +18,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from calimport import errors
 from calimport.fetching import Http
+from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
+from calimport.sources import google_credentials
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 from calimport.sources.google import calendar_id, fetch, parse
 from calimport.windows import Window, WindowRequest
 from tests.fake_google import Failure, FakeCalendar, FakeGoogle
+
+# The hook loads a user's sign-in with a function that google-auth would rather see replaced.
+pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
 
 AS_OF = datetime(2026, 11, 22, 9, tzinfo=UTC)
 WINDOW = Window(datetime(2026, 11, 15, tzinfo=UTC), datetime(2026, 11, 30, tzinfo=UTC))
@@ -82,14 +87,22 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[FakeGoogle]:
+    """One for all tests: each new address would be one more secret of a connection for Airflow's logs to mask."""
+    with FakeGoogle() as running:
+        yield running
+
+
 @pytest.fixture
-def fake(service_account: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGoogle]:
+def fake(server: FakeGoogle, service_account: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> FakeGoogle:
     """A Google with one calendar and, as the connection ``google``, a service account that may read it."""
-    with FakeGoogle() as server:
-        server.public_key = service_account["public"].encode()
-        server.calendars[TEAM] = calendar(*[event(f"event{number}") for number in range(5)])
-        set_connection(monkeypatch, keyfile_dict=keyfile(server, service_account))
-        yield server
+    server.reset()
+    server.public_key = service_account["public"].encode()
+    server.calendars[TEAM] = calendar(*[event(f"event{number}") for number in range(5)])
+    set_connection(monkeypatch, keyfile_dict=keyfile(server, service_account))
+    monkeypatch.setattr(google_credentials, "_known", {})
+    return server
 
 
 def keyfile(server: FakeGoogle, service_account: dict[str, str]) -> dict[str, str]:
@@ -832,6 +845,16 @@ def test_an_event_without_any_id_keeps_every_row():
 
     (notice,) = found.notices
     assert (notice.subject, notice.keeps_uid) == ("", True)
+
+
+def test_the_rows_make_a_frame_without_what_is_private():
+    context = ParseContext(window=WINDOW, as_of=AS_OF, timezone="Europe/London", timezone_source="calendar")
+    feed = feed_of(instance("weekly", "2026-11-22T10:00:00Z"), event("secret", visibility="private"))
+
+    found = normalize(feed, kind="google", context=context, meaning=Meaning())
+
+    assert found.frame["source_event_id"].tolist() == ["weekly_20261122T100000Z"]
+    assert [(notice.code, notice.subject) for notice in found.notices] == [("private", "")]
 
 
 def test_a_notice_names_no_private_title():
