@@ -8,6 +8,7 @@
     │   ├── CredentialsMissing        the kind needs a connection and has none
     │   ├── CredentialsInvalid        the provider refuses the connection's key or sign-in
     │   ├── CredentialsForbidden      the key is good but may not read this calendar
+    │   ├── RequestNotRecorded        a replay was asked for what its recording does not hold
     │   ├── DatabaseUnavailable       the `calimport_db` connection does not lead to a database
     │   └── SchemaMismatch            the database's schema is not the one this code expects
     ├── FeedUnreachable               the feed cannot be fetched just now: retry
@@ -93,6 +94,10 @@ class CredentialsInvalid(ConfigurationError):
 class CredentialsForbidden(ConfigurationError):
     state = "bad_source"
     sentence = "The sign-in works but may not read this calendar. Please share the calendar with it."
+
+
+class RequestNotRecorded(ConfigurationError):
+    sentence = "The recording holds no answer to a request."
 
 
 class DatabaseUnavailable(ConfigurationError):
