@@ -1,6 +1,7 @@
 -- Take the lease of each calendar that is due and open a run for it.
 -- Reads and writes: calendars, runs. Returns one row per calendar taken.
--- Due: enabled and its time has come; or named by the run; or part of this DAG run already (its plan is run again).
+-- Due: enabled and its time has come, or the run asks for all (forced, or with a window of its own); or named by the
+-- run; or part of this DAG run already (its plan is run again).
 -- A calendar that a live run holds is left alone: its lease in this table is the truth, not the scheduler's limits.
 with due as (
     select calendars.id
@@ -9,7 +10,7 @@ with due as (
         case
             when %(calendar_ids)s::bigint [] is not null then calendars.id = any(%(calendar_ids)s::bigint [])
             else
-                (calendars.enabled and coalesce(calendars.next_import_at <= %(clock)s, true))
+                (calendars.enabled and (%(all_enabled)s or coalesce(calendars.next_import_at <= %(clock)s, true)))
                 or exists (
                     select 1
                     from calimport.runs as runs

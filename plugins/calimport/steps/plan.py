@@ -38,7 +38,7 @@ def plan(
     """Take the lease of each calendar that is due, open its run, and return the batches.
 
     :param as_of: the run's time; windows are counted from it.
-    :param calendars: names or ids; empty: all that are due.
+    :param calendars: names or ids; empty: all that are due, or with ``force`` or a window all that are enabled.
     :param window_start: a date or an instant; None: by each calendar's own window. So too ``window_end``.
     :raises ConfigurationError: a name is not known, or a bound of the window is neither a date nor an instant.
     :raises SchemaMismatch: the database's schema is not the one of this code.
@@ -52,6 +52,7 @@ def plan(
         taken = step.run(
             "plan_calendars",
             calendar_ids=wanted,
+            all_enabled=bool(force or window_start or window_end),
             owner=step.key.owner,
             clock=step.clock,
             lease_until=step.clock + step.settings.lease,

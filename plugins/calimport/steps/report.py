@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from calimport.errors import ImportFailed
@@ -29,6 +29,10 @@ class Report:
     @property
     def changed(self) -> int:
         return self.inserted + self.updated + self.deleted
+
+    def counts(self) -> dict[str, int]:
+        """Plain numbers, for XCom, metrics and the asset event."""
+        return {**asdict(self), "failed": len(self.failed)}
 
 
 def report(step: Step) -> Report:

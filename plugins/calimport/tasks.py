@@ -1,0 +1,64 @@
+"""Between Airflow's task context and the steps: which run this is, what time it is, and which database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from calimport import database
+from calimport.errors import ConfigurationError
+from calimport.settings import Settings
+from calimport.steps.runs import RunKey, Step
+
+if TYPE_CHECKING:
+    from calimport.steps.report import Report
+
+
+@contextmanager
+def current_step() -> Iterator[Step]:
+    """The step of the task that runs now. The only place below a DAG that reads the clock."""
+    from airflow.sdk import get_current_context
+
+    run = get_current_context()["dag_run"]
+    with database.connect(autocommit=True) as connection:
+        yield Step(
+            connection=connection,
+            key=RunKey(run.dag_id, run.run_id),
+            clock=datetime.now(UTC),
+            settings=Settings.from_environment(),
+        )
+
+
+def as_of() -> datetime:
+    """The time that the run stands for: its logical date, or ``run_after`` where a manual run has none."""
+    from airflow.sdk import get_current_context
+
+    run = get_current_context()["dag_run"]
+    moment: datetime = run.logical_date or run.run_after
+    return moment
+
+
+def run_params() -> dict[str, Any]:
+    """The run's params, as :func:`calimport.steps.plan.plan` takes them.
+
+    :raises ConfigurationError: the run's configuration has a key that is none of the params: Airflow lets it pass.
+    """
+    from airflow.sdk import get_current_context
+
+    context = get_current_context()
+    declared = list(context["dag"].params)
+    if unknown := sorted(set(context["dag_run"].conf or {}) - set(declared)):
+        raise ConfigurationError(
+            f"Unknown in the run's configuration: {', '.join(unknown)}. Known: {', '.join(declared)}."
+        )
+    return {name: context["params"][name] for name in declared}
+
+
+def emit_metrics(result: Report) -> None:
+    """Send the run's counts through Airflow's own metrics (StatsD or OpenTelemetry), as ``calimport.*``."""
+    from airflow.sdk.observability.stats import Stats
+
+    for name, value in result.counts().items():
+        Stats.gauge(f"calimport.run.{name}", value)
