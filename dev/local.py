@@ -1,6 +1,7 @@
 """``make run``, ``make up`` and ``make down``: PostgreSQL, Airflow and the sample calendars on this machine.
 
-Everything that they leave behind lies in ``.calimport/``: the database, Airflow's home, secrets, logs.
+Everything that they leave behind lies in ``.calimport/`` (or ``CALIMPORT_STATE``): the database, Airflow's home,
+secrets, logs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from calimport import database
 from dev import postgres, processes, serving, showing
 
 ROOT = Path(__file__).resolve().parents[1]
-STATE = ROOT / ".calimport"
+STATE = Path(os.environ.get("CALIMPORT_STATE", ROOT / ".calimport"))
 PG = STATE / "pg"
 LOGS = STATE / "logs"
 UP = STATE / "up"
@@ -61,7 +62,7 @@ def run() -> None:
             samples = serving.start()
             _apply_samples(environment, samples.server_address[1])
             _import(environment, "First run", LOGS / "run-1.log")
-            _import(environment, "Second run", LOGS / "run-2.log")
+            _import(environment, "Second run", LOGS / "run-2.log", again=True)
         finally:
             postgres.stop(server)
 
@@ -182,32 +183,34 @@ def _apply_samples(environment: dict[str, str], port: int) -> None:
         _call(["calimport", "calendars", "apply", str(file)], environment, LOGS / "calendars.log")
 
 
-def _import(environment: dict[str, str], label: str, log: Path) -> None:
-    """One run of the DAG, and what it did.
+def _import(environment: dict[str, str], label: str, log: Path, *, again: bool = False) -> None:
+    """One run of the DAG, and what it did; ``again``: without what was shown before.
 
     :raises Problem: the run failed.
     """
     with database.connect() as connection:
         before = showing.newest_run(connection)
+        # By name, because the second run comes before they are due again.
+        conf = json.dumps({"calendars": showing.enabled(connection)})
     log.unlink(missing_ok=True)
     failure: Problem | None = None
     with _step(label, f"of the DAG {DAG}, log in {_shown(log)}"):
         try:
-            _call(["airflow", "dags", "test", DAG], environment, log)
+            _call(["airflow", "dags", "test", DAG, "--conf", conf], environment, log)
         except Problem as error:
             failure = error
     with database.connect() as connection:
-        click.echo(f"\n{showing.calendars(connection, after_run=before)}")
-        if told := showing.sentences(connection):
-            click.echo("\nFor the calendars' owners\n" + "\n".join(f"  {sentence}" for sentence in told))
+        click.echo(f"\n{showing.calendars(connection, after_run=before)}\n")
         imported, changed = showing.changes(connection, after_run=before)
-        if changed:
-            click.echo(f"\nUpcoming\n{showing.upcoming(connection, now=datetime.now(UTC))}")
+        if not again:
+            told = showing.sentences(connection)
+            click.echo("\n".join(["For the calendars' owners", *(f"  {sentence}" for sentence in told), ""]))
+            click.echo(f"Upcoming\n{showing.upcoming(connection, now=datetime.now(UTC))}\n")
     if failure:
         raise failure
     if not imported:
         raise Problem("The run imported no calendar.")
-    click.echo(f"\n{changed or 'No'} occurrence{'' if changed == 1 else 's'} changed in {imported} calendars.\n")
+    click.echo(f"{changed or 'No'} occurrence{'' if changed == 1 else 's'} changed in {imported} calendars.\n")
 
 
 def _call(command: Sequence[str], environment: dict[str, str], log: Path) -> None:
@@ -226,7 +229,7 @@ def _call(command: Sequence[str], environment: dict[str, str], log: Path) -> Non
             check=False,
         )
     if done.returncode:
-        raise Problem(f"`{' '.join(command)}` failed; the end of {_shown(log)}:\n\n{_tail(log)}")
+        raise Problem(f"`{' '.join(command[:4])}` failed; the end of {_shown(log)}:\n\n{_tail(log)}")
 
 
 def _wait_until_healthy(port: int, *, patience: float = 180.0) -> None:
@@ -296,7 +299,7 @@ def _tail(log: Path, lines: int = 30) -> str:
 
 
 def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 if __name__ == "__main__":

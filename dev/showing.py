@@ -16,6 +16,12 @@ def newest_run(connection: Connection) -> int:
     return row["id"] if row else 0
 
 
+def enabled(connection: Connection) -> list[str]:
+    """The names of the calendars that are not paused."""
+    rows = connection.execute("select name from calimport.calendars where enabled order by id").fetchall()
+    return [row["name"] for row in rows]
+
+
 def calendars(connection: Connection, *, after_run: int) -> str:
     """One line a calendar, with what the rows of ``runs`` after ``after_run`` did to it."""
     rows = connection.execute(
@@ -82,17 +88,20 @@ def sentences(connection: Connection) -> list[str]:
     ]
 
 
-def upcoming(connection: Connection, *, now: datetime, limit: int = 10) -> str:
-    """The next occurrences of all calendars, each at its own zone's clock."""
+def upcoming(connection: Connection, *, now: datetime, limit: int = 12) -> str:
+    """What comes next, a series once, each at the clock of its own zone."""
     rows = connection.execute(
         """
-        select
-            events.start_at, events.end_at, events.all_day, events.start_date, events.end_date, events.timezone,
-            events.status, events.summary, events.address, events.online_url, calendars.name as calendar
-        from calimport.events
-        inner join calimport.calendars on events.calendar_id = calendars.id
-        where events.start_at >= %s
-        order by events.start_at, calendars.id
+        with next_of_each as (
+            select distinct on (events.calendar_id, events.uid) events.*
+            from calimport.events
+            where events.start_at >= %s
+            order by events.calendar_id, events.uid, events.start_at
+        )
+        select next_of_each.*, calendars.name as calendar
+        from next_of_each
+        inner join calimport.calendars on next_of_each.calendar_id = calendars.id
+        order by next_of_each.start_at, calendars.id
         limit %s
         """,
         [now, limit],
@@ -121,7 +130,7 @@ def _when(row: dict[str, Any]) -> str:
     return f"{start:%a %d %b %H:%M}" + (f" to {end:%H:%M %Z}" if end > start else f" {start:%Z}")
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, widest: int = 44) -> str:
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, widest: int = 36) -> str:
     cells = [list(header)] + [[_short(str(value), widest) for value in row] for row in rows]
     numbers = [len(cells) > 1 and all(_is_number(value) for value in column[1:]) for column in zip(*cells, strict=True)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
