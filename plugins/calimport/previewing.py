@@ -86,18 +86,20 @@ def look(
     record: str | os.PathLike[str] | None = None,
     connection_id: str | None = None,
     settings: Settings | None = None,
+    files: bool = True,
 ) -> Preview:
     """As :func:`preview`, with all that was found.
 
     :param source: None where the connection holds a private URL.
     :param connection_id: the Airflow connection with the secret, if the source needs one.
+    :param files: whether ``source`` may be a local file: only where the person who names it may read this machine's.
     """
     from calimport.normalizing import Meaning, normalize
 
     settings = settings or Settings.from_environment()
     asked = WindowRequest(as_of=_now(now), start=_moment(start), end=_moment(end))
     zone = None if timezone is None else _zone(timezone)
-    if path := _local_file(source, kind):
+    if files and (path := _local_file(source, kind)):
         kind, feed = "ics", _read(path, settings)
     else:
         name = None if source is None else os.fspath(source)
