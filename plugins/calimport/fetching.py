@@ -26,6 +26,8 @@ from calimport.errors import (
     FeedTimeout,
     FeedTlsInvalid,
     FeedTooLarge,
+    FeedTruncated,
+    FeedUnparsable,
     QuotaExceeded,
     SourceUnsupported,
     mask,
@@ -34,6 +36,9 @@ from calimport.errors import (
 from calimport.settings import Settings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: What httpx decompresses piece by piece, so that the caps hold before memory is gone. Brotli in one piece, and one
+#: compression within another, can turn a kilobyte into gigabytes.
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 _PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
@@ -62,7 +67,6 @@ class Http:
         self._client = httpx.AsyncClient(
             transport=transport,
             verify=_tls(),
-            # Only what httpx can decompress piece by piece, so that the cap holds before memory is gone.
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip, deflate"},
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
             follow_redirects=False,
@@ -99,8 +103,8 @@ class Http:
             location = response.headers.get("location")
             if response.status not in _REDIRECTS or not location:
                 return response
-            target = http_url(urljoin(url, location))
-            if urlsplit(target).netloc != urlsplit(url).netloc:
+            target = http_url(_joined(url, location))
+            if not _is_as_safe(url, target):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = target
         raise FeedMovedTooOften(detail=f"{mask_url(url)}: over {self.settings.max_redirects} redirects")
@@ -112,6 +116,10 @@ class Http:
             try:
                 if _content_length(response) > self.settings.max_bytes:
                     raise FeedTooLarge(detail=f"{mask_url(url)}: Content-Length {response.headers['content-length']}")
+                if (encoding := response.headers.get("content-encoding", "").strip().lower()) not in _ENCODINGS:
+                    raise FeedUnparsable(
+                        detail=f"{mask_url(url)}: Content-Encoding {encoding}, which was not asked for"
+                    )
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if response.num_bytes_downloaded > self.settings.max_bytes:
@@ -138,13 +146,15 @@ def http_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url.strip())
-        host = parts.hostname
-    except ValueError:
+        scheme = {"webcal": "https", "webcals": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
+        if scheme not in ("http", "https") or not parts.hostname:
+            raise SourceUnsupported(detail=f"scheme {parts.scheme!r}")
+        _ = parts.port  # raises where it is none
+        absolute = urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
+        httpx.URL(absolute)
+    except (ValueError, httpx.InvalidURL):
         raise SourceUnsupported(detail="the address is not a URL") from None
-    scheme = {"webcal": "https", "webcals": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
-    if scheme not in ("http", "https") or not host:
-        raise SourceUnsupported(detail=f"scheme {parts.scheme!r}")
-    return urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
+    return absolute
 
 
 def raise_for_status(response: Response) -> None:
@@ -189,6 +199,10 @@ def connection_error(error: httpx.HTTPError, url: str) -> CalimportError:
         return FeedTimeout(detail=detail)
     if isinstance(error, httpx.UnsupportedProtocol):
         return SourceUnsupported(detail=detail)
+    if isinstance(error, httpx.DecodingError):
+        return FeedUnparsable(detail=detail)
+    if isinstance(error, httpx.RemoteProtocolError) and "complete message body" in str(error):
+        return FeedTruncated(detail=detail)  # fewer bytes than announced
     causes = _causes(error)
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return FeedTlsInvalid(detail=detail)
@@ -210,6 +224,19 @@ def _causes(error: BaseException) -> list[BaseException]:
         causes.append(current)
         current = current.__cause__ or current.__context__
     return causes
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise SourceUnsupported(detail=f"{mask_url(url)}: redirect to what is not a URL") from None
+
+
+def _is_as_safe(url: str, target: str) -> bool:
+    """Whether what is secret for ``url`` may go to ``target``: the same host, and not from https to http."""
+    before, after = urlsplit(url), urlsplit(target)
+    return after.netloc == before.netloc and (after.scheme == before.scheme or after.scheme == "https")
 
 
 def _content_length(response: httpx.Response) -> int:

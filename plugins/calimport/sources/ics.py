@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 _TIMEZONE: Final = re.compile(r"^BEGIN:VTIMEZONE$.*?^END:VTIMEZONE$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _EVENT: Final = re.compile(r"^BEGIN:VEVENT$.*?^END:VEVENT$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_BEGIN_EVENT: Final = re.compile(r"^BEGIN:VEVENT$", re.IGNORECASE | re.MULTILINE)
 _UID: Final = re.compile(r"^UID(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 _SUMMARY: Final = re.compile(r"^SUMMARY(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 #: Without these an event has no time; with one of them damaged its time is not known.
@@ -80,7 +81,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     color = _first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     rows: list[dict[str, Any]] = []
     events_by_uid = _by_uid(calendars)
-    past_seen = False
+    published_from = context.as_of
     for uid, events in events_by_uid.items():
         try:
             for event in events:
@@ -92,7 +93,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
                 notices.append(_too_many(context))
                 break
             rows += [_row(one, uid, zone, color) for one in found]
-            past_seen = past_seen or _is_past(events, context.as_of, zone)
+            published_from = min(published_from, *_single_ends(events, zone), context.as_of)
         except Exception as error:  # noqa: BLE001 - whatever one event does to a library, the others must import
             notices.append(_unreadable(uid, _title(events[0]), error))
     return Parsed(
@@ -100,7 +101,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
         notices=notices,
         title=_first(calendars, "X-WR-CALNAME", "NAME"),
         color=color,
-        retains_past=past_seen,
+        published_from=published_from,
         uids=frozenset(events_by_uid),
     )
 
@@ -130,14 +131,20 @@ def _address(request: FetchRequest) -> tuple[str, dict[str, str]]:
 
 
 def _read(text: str) -> tuple[list[Calendar], list[Notice]]:
-    """The VCALENDARs of a feed. If one line spoils the whole, each event is read for itself and the bad ones named."""
+    """The VCALENDARs of a feed. If one line spoils the whole, each event is read for itself and the bad ones named.
+
+    A component that is never closed swallows, without an error, what stands behind it: so events are counted.
+    """
     import icalendar
 
     icalendar.use_zoneinfo()  # type: ignore[no-untyped-call]  # forgets the custom zones of the feed before: two feeds may give one name to two zones
     try:
-        return [_calendar(one) for one in icalendar.Calendar.from_ical(text, multiple=True)], []
+        calendars = [_calendar(one) for one in icalendar.Calendar.from_ical(text, multiple=True)]
+        if sum(len(one.walk("VEVENT")) for one in calendars) >= len(_BEGIN_EVENT.findall(text)):
+            return calendars, []
     except (ValueError, KeyError, IndexError):
-        head = "\n".join(["BEGIN:VCALENDAR", *_TIMEZONE.findall(text)])
+        pass
+    head = "\n".join(["BEGIN:VCALENDAR", *_TIMEZONE.findall(text)])
     calendars, notices = [], []
     for block in _EVENT.findall(text):
         try:
@@ -314,15 +321,12 @@ def _conference(event: Event) -> str | None:
     return None
 
 
-def _is_past(events: list[Event], as_of: datetime, zone: ZoneInfo) -> bool:
-    """Whether a single event has ended: a sign that the feed retains what is past. A series says nothing of that."""
+def _single_ends(events: list[Event], zone: ZoneInfo) -> list[datetime]:
+    """Ends of single events. Those of a series say nothing of how much of its past the source publishes."""
     from calimport.expansion import start_and_end
 
-    return any(
-        instant(start_and_end(event)[1], zone) <= as_of
-        for event in events
-        if "RRULE" not in event and "RDATE" not in event and "RECURRENCE-ID" not in event
-    )
+    singles = [event for event in events if not {"RRULE", "RDATE", "RECURRENCE-ID"} & set(event)]
+    return [instant(start_and_end(event)[1], zone) for event in singles]
 
 
 def _unreadable(uid: str, title: str | None, error: Exception) -> Notice:
