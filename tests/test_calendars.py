@@ -479,8 +479,8 @@ def test_a_private_address_is_accepted_hidden_and_warned_of(connection):
     result = run("add", "Anna's", GOOGLE_PRIVATE)
     assert result.exit_code == 0
     assert "looks private: whoever has it can read the calendar." in result.stderr
-    assert "airflow connections add my_calendar --conn-type http" in result.stderr
-    assert """calimport calendars set "Anna's" connection=my_calendar source=""" in result.stderr
+    assert "airflow connections add my_calendar --conn-type generic" in result.stderr
+    assert """calimport calendars set 'Anna'"'"'s' connection=my_calendar source=""" in result.stderr
     for output in (
         result,
         run("list", "--format", "json"),

@@ -52,7 +52,7 @@ def _check_url(url: str) -> None:
     if "@" in parts.netloc:
         raise ValueError(
             "holds a user name or a password. Secrets belong in an Airflow connection: "
-            "`airflow connections add ID --conn-type http --conn-login USER --conn-password PASSWORD`; "
+            "`airflow connections add ID --conn-type generic --conn-login USER --conn-password PASSWORD`; "
             "then give the address without them, and `connection: ID`."
         )
     if not parts.hostname:

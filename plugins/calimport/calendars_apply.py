@@ -6,6 +6,7 @@ prune; nothing is ever deleted. Applying a file twice finds nothing to do.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -145,8 +146,8 @@ def _clashes(configuration: Configuration, others: list[Calendar]) -> Iterator[P
             sentence = f"the calendar on line {first} has the same source, connection, user and activity type."
             yield entry.problem("source", sentence)
         elif name := stored.get(identity):
-            rename = f"To rename it: calimport calendars set {name!r} name={entry.config.name!r}"
-            yield entry.problem("source", f"{calendars.same_source(name)} {rename}")
+            command = shlex.join(["calimport", "calendars", "set", name, f"name={entry.config.name}"])
+            yield entry.problem("source", f"{calendars.same_source(name)} To rename it: {command}")
         lines.setdefault(identity, entry.line)
 
 

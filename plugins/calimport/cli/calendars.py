@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import click
 from calimport import calendars as store
 from calimport import config_values, database
 from calimport.calendars import Calendar, CalendarConfig
+from calimport.cli.check import check
 from calimport.cli.printing import display_width, printable
 from calimport.database import Connection
 from calimport.errors import ConfigurationError
@@ -25,7 +27,10 @@ _LIST_COLUMNS: Final = ("id", "name", "kind", "state", "next import", "last impo
 
 @click.group()
 def calendars() -> None:
-    """Add, list, change, pause and remove calendars."""
+    """Add, list, change, pause, check and remove calendars."""
+
+
+calendars.add_command(check)
 
 
 def _config_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -190,8 +195,8 @@ def _warn_of_private_addresses(configs: Iterable[CalendarConfig]) -> None:
     click.echo(
         f"Warning: the address of {shown} looks private: whoever has it can read the calendar. "
         "It belongs in an Airflow connection:\n"
-        """  airflow connections add my_calendar --conn-type http --conn-extra '{"url": "https://…"}'\n"""
-        f"  calimport calendars set {names[0]!r} connection=my_calendar source=",
+        """  airflow connections add my_calendar --conn-type generic --conn-extra '{"url": "https://…"}'\n"""
+        f"  calimport calendars set {shlex.quote(names[0])} connection=my_calendar source=",
         err=True,
     )
 
