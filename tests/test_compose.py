@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,15 @@ def test_the_image_has_the_versions_that_are_pinned(services):
         ).groups()
         assert image == pins["apache-airflow"] == service["image"].rpartition(":")[2], name
         assert python in {"3.11", "3.12", "3.13"}
+
+
+@pytest.mark.airflow
+def test_the_pinned_celery_is_one_that_airflow_can_import(services):
+    """No service of it would start otherwise: the provider reaches into Celery's own modules."""
+    executor = services["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"]
+    program = f"from airflow.providers.celery.executors.celery_executor import {executor}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_other_images_are_pinned_to_a_minor_version(services):
