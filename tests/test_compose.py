@@ -130,8 +130,9 @@ def test_the_image_has_the_versions_that_are_pinned(services):
 
 
 @pytest.mark.airflow
-def test_the_pinned_celery_is_one_that_airflow_can_import(services):
+def test_the_pinned_celery_is_one_that_airflow_can_import(services, tmp_path, monkeypatch):
     """No service of it would start otherwise: the provider reaches into Celery's own modules."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     executor = services["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"]
     program = f"from airflow.providers.celery.executors.celery_executor import {executor}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
