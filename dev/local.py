@@ -80,6 +80,8 @@ def up(port: int) -> None:
         try:
             environment = _prepare(postgres.host(server), port=port)
             samples_port = _free_port(serving.PORT)
+            # Before the scheduler starts, whose first run begins at once.
+            _apply_samples(environment, samples_port)
             python = [sys.executable, "-m"]
             for name, command in {
                 "samples": ["dev.serving", str(samples_port)],
@@ -89,7 +91,6 @@ def up(port: int) -> None:
                 "triggerer": ["airflow", "triggerer", "--skip-serve-logs"],
             }.items():
                 processes.start(name, python + command, folder=UP, environment=environment)
-            _apply_samples(environment, samples_port)
             with _step("Airflow", f"logs in {_shown(UP)}"):
                 _wait_until_healthy(port)
         except BaseException:
