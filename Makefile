@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up down test lint format requirements clean
+.PHONY: help install run up down test lint format requirements dictionary clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint          ruff, mypy and sqlfluff"
 	@echo "make format        let ruff format the code"
 	@echo "make requirements  pin the newest versions that requirements*.in allow"
+	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 
 run: install
@@ -44,6 +45,9 @@ format: install
 requirements: install
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+
+dictionary: install
+	$(BIN)/python -m dev.dictionary
 
 clean: down
 	rm -rf .venv .calimport build dist *.egg-info plugins/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

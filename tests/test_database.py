@@ -33,7 +33,7 @@ def test_two_processes_that_migrate_at_once_both_succeed(postgres_host, monkeypa
 def test_a_database_without_the_schema_is_refused(postgres_host, monkeypatch):
     postgres.create_database(postgres_host, "bare")
     monkeypatch.setenv("AIRFLOW_CONN_CALIMPORT_DB", postgres.airflow_connection(postgres_host, "bare"))
-    with database.connect() as connection, pytest.raises(SchemaMismatch, match="lacks 0001_schema.*calimport migrate"):
+    with database.connect() as connection, pytest.raises(SchemaMismatch, match="lacks 0001_calendars.*calimport migrate"):
         database.check_schema(connection)
     postgres.drop_database(postgres_host, "bare")
 
@@ -43,7 +43,7 @@ def test_a_database_without_the_schema_is_refused(postgres_host, monkeypatch):
     [
         ("insert into calimport.schema_migrations values ('9999_future', 'x')", "newer than this calimport"),
         (
-            "update calimport.schema_migrations set checksum = 'x' where name = '0001_schema'",
+            "update calimport.schema_migrations set checksum = 'x' where name = '0001_calendars'",
             "not the one that was applied",
         ),
     ],

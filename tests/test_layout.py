@@ -130,5 +130,5 @@ def test_the_wheel_holds_every_module_and_every_sql_file(tmp_path):
     held = set(zipfile.ZipFile(wheel).namelist())
     expected = {name.removeprefix("plugins/") for name in tracked if name.startswith("plugins/")}
     expected |= {name.replace("include/sql/", "calimport/sql/") for name in tracked if name.endswith(".sql")}
-    assert {"calimport/.airflowignore", "calimport/sql/migrations/0001_schema.sql"} <= expected
+    assert {"calimport/.airflowignore", "calimport/sql/migrations/0001_calendars.sql"} <= expected
     assert expected - held == set()

@@ -10,14 +10,13 @@ with run as (
 
 no_longer_true as (
     delete from calimport.notices as notices
-    using run
     where
-        notices.calendar_id = run.calendar_id
+        notices.calendar_id in (select run.calendar_id from run)
         and not exists (
             select 1
             from calimport.staged_notices as staged_notices
             where
-                staged_notices.run_id = run.id
+                staged_notices.run_id = %(run_id)s
                 and staged_notices.code = notices.code
                 and staged_notices.subject = notices.subject
         )
@@ -37,7 +36,7 @@ select
 from calimport.staged_notices as staged_notices
 inner join run on staged_notices.run_id = run.id
 on conflict (calendar_id, code, subject) do update
-set
-    message = excluded.message,
-    occurrences = excluded.occurrences,
-    last_seen_at = excluded.last_seen_at
+    set
+        message = excluded.message,
+        occurrences = excluded.occurrences,
+        last_seen_at = excluded.last_seen_at

@@ -34,6 +34,7 @@ select
     calendars.fetched_at as calendar_fetched_at,
     calendars.imported_fingerprint,
     calendars.held_confirmations,
+    calendars.feed_retention,
     calendars.consecutive_failures,
     feeds.id as feed_id,
     feeds.kind as feed_kind,

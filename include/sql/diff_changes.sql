@@ -9,7 +9,7 @@ with run as (
         runs.window_start,
         runs.window_end,
         runs.as_of,
-        runs.retains_past
+        runs.published_from
     from calimport.runs as runs
     where runs.id = %(run_id)s
 ),
@@ -66,7 +66,8 @@ unmatched_staged as (
     )
 ),
 
--- Absence is no proof for an event that could not be understood, nor for a past one where the source shows no past.
+-- Absence is no proof for an event that could not be understood, nor for one that ended before what the source still
+-- publishes, unless its series is still there.
 gone as (
     select in_window.*
     from in_window
@@ -82,8 +83,8 @@ gone as (
                 and staged_notices.subject in ('', in_window.uid)
         )
         and (
-            run.retains_past
-            or in_window.end_at > run.as_of
+            run.published_from is null
+            or in_window.end_at >= run.published_from
             or exists (
                 select 1
                 from calimport.staged_uids as staged_uids
@@ -132,7 +133,7 @@ updates as (
         'update' as action,
         staged.uid,
         staged.recurrence_id,
-        to_jsonb(known) - '{id,calendar_id,first_run_id,last_run_id}'::text [] as before,
+        to_jsonb(known) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         to_jsonb(staged) - 'run_id' as after
     from same
     inner join known on same.event_id = known.id
@@ -164,7 +165,7 @@ deletes as (
         'delete' as action,
         gone.uid,
         gone.recurrence_id,
-        to_jsonb(gone) - '{id,calendar_id,first_run_id,last_run_id}'::text [] as before,
+        to_jsonb(gone) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         null::jsonb as after
     from gone
     where gone.id not in (select moved_series.event_id from moved_series)

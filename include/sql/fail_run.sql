@@ -10,7 +10,7 @@ with run as (
         error_message = %(error_message)s,
         finished_at = %(clock)s
     where runs.id = %(run_id)s and runs.outcome is null
-    returning runs.calendar_id, runs.attempt, runs.as_of
+    returning runs.calendar_id, runs.attempt, runs.as_of, runs.configured_at
 )
 
 update calimport.calendars as calendars
@@ -19,13 +19,17 @@ set
     error_class = %(error_class)s,
     error_message = %(error_message)s,
     consecutive_failures = calendars.consecutive_failures + (run.attempt = 1)::integer,
-    next_import_at = run.as_of + greatest(
-        least(
-            calendars.import_interval * power(2, least(calendars.consecutive_failures - (run.attempt > 1)::integer, 20)),
-            greatest(calendars.import_interval, interval '1 day')
-        ),
-        make_interval(secs => %(retry_after)s)
-    ),
+    next_import_at = case
+        when calendars.configured_at <> run.configured_at then calendars.next_import_at
+        else run.as_of + greatest(
+            least(
+                calendars.import_interval
+                * power(2, least(calendars.consecutive_failures - (run.attempt > 1)::integer, 20)),
+                greatest(calendars.import_interval, interval '1 day')
+            ),
+            make_interval(secs => %(retry_after)s)
+        )
+    end,
     lease_owner = null,
     lease_until = null
 from run

@@ -1,7 +1,8 @@
 -- End a run that did not fail, and give its calendar free, in one statement.
 -- Reads and writes: runs, calendars.
--- A dry run leaves no trace on what the calendar holds. Held deletions leave no fingerprint, so that the next complete
--- fetch is compared again and can confirm them.
+-- What the calendar is taken to hold is recorded only by an import; a dry run leaves no trace. Held deletions leave no
+-- fingerprint, so that the next complete fetch is compared again and can confirm them. A calendar that was configured
+-- anew meanwhile keeps what its configuration set: due at once, and nothing known of its feed.
 with run as (
     update calimport.runs as runs
     set
@@ -9,10 +10,17 @@ with run as (
         outcome = %(outcome)s,
         finished_at = %(clock)s
     where runs.id = %(run_id)s
-    returning
-        runs.id, runs.calendar_id, runs.as_of, runs.feed_id, runs.fetched_at, runs.fingerprint, runs.dry_run,
-        coalesce(runs.inserted, 0) + coalesce(runs.updated, 0) + coalesce(runs.deleted, 0) as changes,
-        coalesce(runs.held, 0) as held
+    returning runs.*
+),
+
+finished as (
+    select
+        run.*,
+        run.outcome = 'imported' as is_import,
+        run.outcome = 'imported'
+        and coalesce(run.inserted, 0) + coalesce(run.updated, 0) + coalesce(run.deleted, 0) > 0 as has_changes,
+        coalesce(run.held, 0) > 0 as has_held
+    from run
 )
 
 update calimport.calendars as calendars
@@ -23,25 +31,27 @@ set
     consecutive_failures = 0,
     lease_owner = null,
     lease_until = null,
+    imported_at = case when finished.is_import then %(clock)s else calendars.imported_at end,
+    changed_at = case when finished.has_changes then %(clock)s else calendars.changed_at end,
+    fetched_at = case when finished.dry_run then calendars.fetched_at else finished.fetched_at end,
     next_import_at = case
-        when run.dry_run then calendars.next_import_at
-        else run.as_of + calendars.import_interval
+        when finished.dry_run or calendars.configured_at <> finished.configured_at then calendars.next_import_at
+        else finished.as_of + calendars.import_interval
     end,
-    feed_id = case when run.dry_run then calendars.feed_id else run.feed_id end,
-    fetched_at = case when run.dry_run then calendars.fetched_at else run.fetched_at end,
-    imported_at = case when %(outcome)s = 'imported' then %(clock)s else calendars.imported_at end,
-    changed_at = case
-        when %(outcome)s = 'imported' and run.changes > 0 then %(clock)s
-        else calendars.changed_at
+    feed_id = case
+        when finished.dry_run or calendars.configured_at <> finished.configured_at then calendars.feed_id
+        else finished.feed_id
     end,
     imported_fingerprint = case
-        when %(outcome)s <> 'imported' then calendars.imported_fingerprint
-        when run.held = 0 then run.fingerprint
+        when not finished.is_import or calendars.configured_at <> finished.configured_at
+            then calendars.imported_fingerprint
+        when not finished.has_held then finished.fingerprint
     end,
+    feed_retention = case when finished.is_import then finished.feed_retention else calendars.feed_retention end,
     held_confirmations = case
-        when %(outcome)s <> 'imported' then calendars.held_confirmations
-        when run.held > 0 then calendars.held_confirmations + 1
+        when not finished.is_import then calendars.held_confirmations
+        when finished.has_held then calendars.held_confirmations + 1
         else 0
     end
-from run
-where calendars.id = run.calendar_id and calendars.lease_owner = %(owner)s
+from finished
+where calendars.id = finished.calendar_id and calendars.lease_owner = %(owner)s

@@ -8,7 +8,7 @@ with due as (
     from calimport.calendars as calendars
     where
         case
-            when %(calendar_ids)s::bigint [] is not null then calendars.id = any(%(calendar_ids)s::bigint [])
+            when %(calendar_ids)s::bigint[] is not null then calendars.id = any(%(calendar_ids)s::bigint[])
             else
                 (calendars.enabled and (%(all_enabled)s or coalesce(calendars.next_import_at <= %(clock)s, true)))
                 or exists (
@@ -37,7 +37,7 @@ leased as (
         state = 'in_queue'
     from due
     where calendars.id = due.id
-    returning calendars.id, calendars.name
+    returning calendars.id, calendars.name, calendars.configured_at
 ),
 
 -- An unfinished run of this DAG run goes on; a finished one stays as it is, and a new attempt is opened.
@@ -53,7 +53,8 @@ last_attempts as (
 
 opened as (
     insert into calimport.runs (
-        calendar_id, dag_id, dag_run_id, attempt, as_of, requested_start, requested_end, force, dry_run, created_at
+        calendar_id, dag_id, dag_run_id, attempt, as_of, requested_start, requested_end, force, dry_run, configured_at,
+        created_at
     )
     select
         leased.id,
@@ -65,6 +66,7 @@ opened as (
         %(window_end)s,
         %(force)s,
         %(dry_run)s,
+        leased.configured_at,
         %(clock)s
     from leased
     left join last_attempts on leased.id = last_attempts.calendar_id

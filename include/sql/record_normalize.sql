@@ -5,7 +5,8 @@ with run as (
         step = 'normalized',
         rows_staged = %(rows_staged)s,
         quarantined = %(quarantined)s,
-        retains_past = %(retains_past)s
+        published_from = %(published_from)s,
+        feed_retention = %(feed_retention)s
     where runs.id = %(run_id)s
     returning runs.id
 )

@@ -13,4 +13,4 @@ select distinct on (calendars.name)
 from calimport.runs as runs
 inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 where runs.dag_id = %(dag_id)s and runs.dag_run_id = %(dag_run_id)s
-order by calendars.name, runs.attempt desc
+order by calendars.name asc, runs.attempt desc

@@ -84,7 +84,9 @@ class Parsed:
     notices: list[Notice] = field(default_factory=list)
     title: str | None = None
     color: str | None = None
-    #: Whether the source still gives what is past. If not, the absence of a past event proves nothing …
-    retains_past: bool = True
-    #: … unless its UID is still there: all UIDs of the feed, for a source that does not retain its past.
+    #: The end of the oldest past single event, where only the feed itself shows how much of its past a source
+    #: publishes; the run's time where it shows none. None: the source publishes all of its past.
+    #: The absence of an event that ended before proves nothing …
+    published_from: datetime | None = None
+    #: … unless its UID is still there: all UIDs of the feed, where `published_from` is given.
     uids: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -76,6 +77,7 @@ def _normalize(step: Step, run: Run) -> Normalized:
 def _stage(step: Step, run: Run, normalized: Normalized) -> None:
     """Replace what is staged for this run."""
     clear_staging(step, run)
+    published_from = _published_from(run, normalized)
     with step.connection.cursor() as cursor:
         with cursor.copy(_COPY) as copy:
             for row in _tuples(normalized.frame):
@@ -85,7 +87,7 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
             " values (%s, %s, %s, %s, 1, %s)",
             [(run.run_id, one.code, one.subject, one.message, one.keeps_uid) for one in normalized.notices],
         )
-        if not normalized.parsed.retains_past:
+        if published_from is not None and _has_older(step, run, published_from):
             with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
                 for uid in sorted(normalized.parsed.uids):
                     copy.write_row((run.run_id, uid))
@@ -94,11 +96,39 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
         run_id=run.run_id,
         rows_staged=len(normalized.frame),
         quarantined=sum(notice.keeps_uid for notice in normalized.notices),
-        retains_past=normalized.parsed.retains_past,
+        published_from=published_from,
+        feed_retention=_retention(run, normalized),
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,
     )
+
+
+def _published_from(run: Run, normalized: Normalized) -> datetime | None:
+    """Since when the source publishes its past: as far back as this feed goes, or as the last one went.
+
+    The last one counts too, because the feed's oldest events may be those that its owner has just deleted.
+    """
+    published_from = normalized.parsed.published_from
+    if published_from is None or run.feed_retention is None:
+        return published_from
+    return min(published_from, run.as_of - run.feed_retention)
+
+
+def _retention(run: Run, normalized: Normalized) -> timedelta | None:
+    """How far back this feed goes; None where it has no past event, or where the source publishes all."""
+    published_from = normalized.parsed.published_from
+    return run.as_of - published_from if published_from is not None and published_from < run.as_of else None
+
+
+def _has_older(step: Step, run: Run, published_from: datetime) -> bool:
+    """Whether the window has rows of which only the feed's UIDs can tell whether they are gone."""
+    found = step.connection.execute(
+        "select 1 from calimport.events"
+        " where calendar_id = %s and start_at < %s and end_at >= %s and end_at < %s limit 1",
+        [run.calendar_id, run.window_end, run.window_start, published_from],
+    )
+    return found.fetchone() is not None
 
 
 def clear_staging(step: Step, run: Run) -> None:

@@ -70,6 +70,7 @@ class Run:
     calendar_fetched_at: datetime | None
     imported_fingerprint: bytes | None
     held_confirmations: int
+    feed_retention: timedelta | None
     consecutive_failures: int
     feed_id: int | None
     feed_kind: str | None

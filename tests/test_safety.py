@@ -1,0 +1,536 @@
+"""Nothing is lost: what fails deletes nothing, what is interrupted can be run again, two runs never interleave."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from calimport import database
+from calimport.errors import BatchFailed, CalimportError, ConfigurationError, ImportFailed, LeaseLost, StagingLost
+from calimport.settings import Settings
+from calimport.steps import extract as extracting
+from calimport.steps.apply import apply
+from calimport.steps.diff import diff
+from calimport.steps.extract import extract
+from calimport.steps.normalize import normalize
+from calimport.steps.plan import group
+from calimport.steps.report import judge, report
+from tests.importing import Importer, feed
+from tests.web import Reply, serve
+
+
+def event(uid: str, day: str, *lines: str) -> str:
+    return "\n".join([f"UID:{uid}", f"DTSTART:{day}T100000Z", f"DTEND:{day}T110000Z", f"SUMMARY:{uid}", *lines])
+
+
+PAST = event("past", "20261114")
+BASE = feed(PAST, event("one", "20261119"), event("two", "20261120"))
+OTHER = feed(PAST, event("one", "20261119"), event("three", "20261121"))
+
+
+@pytest.fixture
+def importer(connection):
+    connection.commit()
+    connection.autocommit = True
+    return Importer(connection, Settings(read_timeout=0.3, fetch_timeout=0.6))
+
+
+@pytest.fixture
+def web():
+    with serve() as server:
+        yield server
+
+
+def snapshot(importer: Importer, calendar: str = "club") -> list[tuple]:
+    return importer.rows(calendar, "id", "uid", "start_at", "summary", "xmin")
+
+
+@pytest.mark.parametrize(
+    ("reply", "error_class", "state"),
+    [
+        (Reply(status=404), "FeedNotFound", "bad_source"),
+        (Reply(status=403), "FeedForbidden", "bad_source"),
+        (Reply(status=418), "FeedStatusUnexpected", "bad_source"),
+        (Reply(status=500), "FeedServerError", "error"),
+        (Reply(status=429, headers={"Retry-After": "7200"}), "QuotaExceeded", "error"),
+        (Reply(hangs=True), "FeedTimeout", "error"),
+        (Reply(b"x", endless=True, pause=0.1), "FeedTimeout", "error"),
+        (Reply(OTHER, cut_after=60), "FeedTruncated", "error"),
+        (Reply(OTHER[:-14]), "FeedTruncated", "error"),
+        (Reply(b"<!DOCTYPE html><html><body>Sign in</body></html>"), "FeedIsWebPage", "bad_source"),
+        (Reply(b'{"events": []}'), "FeedUnparsable", "bad_source"),
+        (Reply(b""), "FeedEmpty", "error"),
+    ],
+)
+def test_a_fetch_that_fails_changes_nothing_and_says_why(importer, web, reply, error_class, state):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    before, history = snapshot(importer), importer.history()
+    web.feed(reply)
+
+    result = importer.run()
+
+    assert result.failed == ["club"]
+    assert snapshot(importer) == before
+    assert importer.history() == history
+    calendar = importer.state("club")
+    assert (calendar["error_class"], calendar["state"], calendar["lease_owner"]) == (error_class, state, None)
+    assert calendar["error_message"].endswith((".", ")"))
+
+
+def test_the_next_success_clears_the_error(importer, web):
+    importer.add("club", web.feed(Reply(status=404)))
+    importer.run()
+    web.feed(Reply(BASE))
+
+    importer.run(calendars=["club"])
+
+    calendar = importer.state("club")
+    assert (calendar["state"], calendar["error_class"], calendar["error_message"]) == ("idle", None, None)
+    assert calendar["consecutive_failures"] == 0
+    assert len(snapshot(importer)) == 3
+
+
+def test_a_failing_calendar_waits_longer_each_time_but_is_never_given_up(importer, web):
+    importer.add("club", web.feed(Reply(status=500)))
+    waits = []
+
+    for _ in range(12):
+        importer.run(calendars=["club"])
+        waits.append(importer.state("club")["next_import_at"] - importer.now)
+
+    assert [wait // timedelta(minutes=5) for wait in waits] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 288, 288, 288]
+    assert importer.state("club")["enabled"]
+
+
+def test_a_provider_that_names_a_time_is_asked_no_earlier(importer, web):
+    importer.add("club", web.feed(Reply(status=429, headers={"Retry-After": "7200"})))
+
+    importer.run()
+
+    assert importer.state("club")["next_import_at"] == importer.now + timedelta(hours=2)
+
+
+def test_one_calendars_failure_leaves_the_others_of_its_batch_alone(importer, web):
+    importer.settings = Settings(max_batches=1, read_timeout=0.3)
+    importer.add("bad", web.feed(Reply(status=404), "/bad.ics"))
+    importer.add("broken", web.feed(Reply(b"BEGIN:VCALENDAR\nEND:VCALENDAR\nBEGIN:VEVENT"), "/broken.ics"))
+    importer.add("good", web.feed(Reply(BASE), "/good.ics"))
+    importer.now += timedelta(minutes=5)
+    (batch,) = importer.plan("batched")
+    step, ids = importer.step("batched"), batch["calendar_ids"]
+
+    extract(step, ids)
+    normalize(step, ids)
+    diff(step, ids)
+    with pytest.raises(BatchFailed, match=r"bad: There is no calendar at this address"):
+        apply(step, ids)
+
+    assert len(snapshot(importer, "good")) == 3
+    assert "bad" in report(step).failed
+
+
+def test_an_event_that_cannot_be_understood_is_not_gone(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    before = snapshot(importer)
+    broken = event("one", "20261119").replace("DTSTART:20261119T100000Z", "DTSTART:soon")
+    web.feed(Reply(feed(PAST, broken, event("two", "20261120"))))
+
+    importer.run()
+
+    assert snapshot(importer) == before
+    notices = importer.connection.execute("select code, subject, message from calimport.notices").fetchall()
+    assert [(row["code"], row["subject"]) for row in notices] == [("event_unreadable", "one")]
+    assert "DTSTART" in notices[0]["message"]
+
+
+def test_notices_stay_while_they_are_true_and_go_when_mended(importer, web):
+    broken = feed(PAST, "UID:x\nSUMMARY:No start")
+    importer.add("club", web.feed(Reply(broken)))
+    importer.run()
+    first_seen = importer.one("select first_seen_at from calimport.notices")
+
+    importer.run()  # unchanged: nothing is parsed
+    assert importer.one("select first_seen_at from calimport.notices") == first_seen
+    web.feed(Reply(BASE))
+    importer.run()
+
+    assert importer.one("select count(*) from calimport.notices") == 0
+
+
+# Deletions that look wrong are held.
+
+MANY = [event(f"e{number:02}", f"202611{19 + number % 6}") for number in range(12)]
+
+
+def test_implausible_deletions_are_held_and_go_once_three_fetches_agree(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, *MANY))))
+    importer.run()
+    web.feed(Reply(feed(PAST)))
+
+    left = []
+    for _ in range(3):
+        importer.run()
+        left.append(len(snapshot(importer)))
+
+    assert left == [13, 13, 1]
+    assert importer.one("select count(*) from calimport.notices") == 0
+
+
+def test_a_notice_says_that_deletions_are_held(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, *MANY))))
+    importer.run()
+    web.feed(Reply(feed(PAST)))
+
+    result = importer.run()
+
+    assert (result.held, result.deleted) == (12, 0)
+    assert "12" in importer.one("select message from calimport.notices where code = 'deletions_held'")
+    assert importer.history()[-1][0] == "insert"
+
+
+def test_force_applies_deletions_that_would_be_held(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, *MANY))))
+    importer.run()
+    web.feed(Reply(feed(PAST)))
+
+    assert importer.run(force=True).deleted == 12
+
+
+def test_a_disagreeing_fetch_starts_the_count_anew(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, *MANY))))
+    importer.run()
+    for reply in (feed(PAST), feed(PAST, *MANY), feed(PAST), feed(PAST, event("new", "20261119"))):
+        web.feed(Reply(reply))
+        importer.run()
+
+    assert len(snapshot(importer)) == 14
+
+
+def test_a_feed_that_is_truly_empty_empties_its_calendar(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    web.feed(Reply(feed()))
+
+    importer.run()
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past"]
+
+
+# What a feed no longer publishes is not gone.
+
+
+def test_past_events_stay_when_the_feed_publishes_only_what_is_ahead(importer, web):
+    importer.add("club", web.feed(Reply(feed(event("soon", "20261118"), event("later", "20261124")))))
+    importer.run()
+    importer.now += timedelta(days=1)
+    web.feed(Reply(feed(event("later", "20261124"))))
+
+    importer.run()
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["soon", "later"]
+
+
+def test_past_events_go_when_the_feed_still_publishes_older_ones(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, event("middle", "20261116"), event("later", "20261124")))))
+    importer.run()
+    web.feed(Reply(feed(PAST, event("later", "20261124"))))
+
+    importer.run()
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "later"]
+
+
+def test_rows_behind_the_window_stay(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    importer.now += timedelta(days=30)
+    web.feed(Reply(feed()))
+
+    importer.run()
+
+    assert len(snapshot(importer)) == 3
+
+
+# Interrupted and run again.
+
+
+@pytest.mark.parametrize("change", ["first import", "change"])
+def test_killed_at_any_statement_and_run_again_ends_the_same(importer, web, change, monkeypatch):
+    """Every statement of the four steps in turn is where the worker dies; the same task is then run again."""
+    execute = database.run
+
+    def undisturbed(name: str) -> list[tuple]:
+        importer.add(name, web.feed(Reply(BASE), f"/{name}.ics"))
+        if change == "change":
+            importer.run(calendars=[name])
+            web.feed(Reply(OTHER), f"/{name}.ics")
+        importer.run(calendars=[name])
+        return importer.rows(name, "uid", "start_at", "summary")
+
+    expected = undisturbed("undisturbed")
+    deaths = 0
+    while True:
+        name = f"club{deaths}"
+        importer.add(name, web.feed(Reply(BASE), f"/{name}.ics"))
+        if change == "change":
+            importer.run(calendars=[name])
+            web.feed(Reply(OTHER), f"/{name}.ics")
+        (batch,) = importer.plan(name, calendars=[name])
+        left = deaths
+
+        def dies(connection, statement, /, **parameters):
+            nonlocal left
+            if left == 0:
+                left = -1
+                raise psycopg.OperationalError("the worker was killed")
+            left -= 1
+            return execute(connection, statement, **parameters)
+
+        monkeypatch.setattr(database, "run", dies)
+        for task in (extract, normalize, diff, apply):
+            try:
+                task(importer.step(name), batch["calendar_ids"])
+            except psycopg.OperationalError:
+                task(importer.step(name), batch["calendar_ids"])
+        monkeypatch.setattr(database, "run", execute)
+        died = left < 0
+
+        assert importer.rows(name, "uid", "start_at", "summary") == expected
+        changes = importer.one(
+            "select count(*) from calimport.history join calimport.calendars on calendars.id = calendar_id"
+            " where calendars.name = %s",
+            name,
+        )
+        assert changes == (3 if change == "first import" else 5)
+        assert importer.state(name)["lease_owner"] is None
+        assert importer.one("select count(*) from calimport.staged_events") == 0
+        if not died:
+            break
+        deaths += 1
+    assert deaths > 20
+
+
+def test_a_finished_run_that_is_run_again_changes_nothing(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run("run")
+    before, history = snapshot(importer), importer.history()
+
+    again = importer.run("run", later=timedelta())
+
+    assert again.failed == []
+    assert (snapshot(importer), importer.history()) == (before, history)
+
+
+def test_steps_of_a_finished_run_do_nothing(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.run("run")
+    before = snapshot(importer)
+
+    for task in (normalize, diff, apply):
+        task(importer.step("run"), [calendar_id])
+
+    assert snapshot(importer) == before
+
+
+def test_rows_lost_from_staging_delete_nothing(importer, web):
+    """A database that crashed empties its unlogged tables: the diff must not see an empty feed."""
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    before = snapshot(importer)
+    web.feed(Reply(OTHER))
+    importer.now += timedelta(minutes=5)
+    importer.plan("crashed")
+    step = importer.step("crashed")
+    extract(step, [calendar_id])
+    normalize(step, [calendar_id])
+    importer.connection.execute("truncate calimport.staged_events")
+
+    with pytest.raises(StagingLost):
+        diff(step, [calendar_id])
+
+    assert snapshot(importer) == before
+
+
+def test_a_plan_that_no_longer_fits_is_not_applied(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    web.feed(Reply(OTHER.replace(b"SUMMARY:one", b"SUMMARY:One")))
+    importer.now += timedelta(minutes=5)
+    importer.plan("late")
+    step = importer.step("late")
+    extract(step, [calendar_id])
+    normalize(step, [calendar_id])
+    diff(step, [calendar_id])
+    importer.connection.execute("update calimport.events set content_hash = decode(repeat('00', 16), 'hex')")
+    before = snapshot(importer)
+
+    with pytest.raises(CalimportError):
+        apply(step, [calendar_id])
+
+    assert snapshot(importer) == before
+    assert importer.state("club")["error_class"] == "PlanOutdated"
+
+
+# Two runs.
+
+
+def test_a_calendar_that_a_run_holds_is_left_out_by_another(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.plan("first")
+
+    assert importer.plan("second") == []
+    assert importer.plan("second", calendars=["club"]) == []
+    with pytest.raises(LeaseLost):
+        extract(importer.step("second"), [calendar_id])
+
+
+def test_a_lease_that_has_run_out_may_be_taken_and_the_old_run_applies_nothing(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.plan("stuck")
+    stuck = importer.step("stuck")
+    for task in (extract, normalize, diff):
+        task(stuck, [calendar_id])
+    web.feed(Reply(OTHER))
+
+    importer.run("next", later=timedelta(hours=1))
+    before = snapshot(importer)
+    with pytest.raises(CalimportError):
+        apply(stuck, [calendar_id])
+
+    assert [uid for _, uid, *_ in before] == ["past", "one", "three"]
+    assert snapshot(importer) == before
+
+
+def test_an_unexpected_fault_is_one_calendars_own(importer, web, monkeypatch):
+    importer.settings = Settings(max_batches=1)
+    importer.add("bad", web.feed(Reply(BASE), "/bad.ics"))
+    importer.add("good", web.feed(Reply(BASE), "/good.ics"))
+    store = extracting._store
+
+    def faulty(step, run, *rest):
+        if run.name == "bad":
+            raise ZeroDivisionError
+        return store(step, run, *rest)
+
+    monkeypatch.setattr(extracting, "_store", faulty)
+    importer.run()
+
+    assert importer.state("bad")["error_class"] == "InternalError"
+    assert len(snapshot(importer, "good")) == 3
+
+
+def test_a_calendar_configured_anew_while_it_is_imported_is_due_at_once(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.plan("run")
+    step = importer.step("run")
+    extract(step, [calendar_id])
+    importer.connection.execute(
+        "update calimport.calendars"
+        " set source = %s, configured_at = clock_timestamp(), next_import_at = null, feed_id = null",
+        [web.feed(Reply(OTHER, etag='"1"'), "/other.ics")],
+    )
+    for task in (normalize, diff, apply):
+        task(step, [calendar_id])
+
+    importer.run(later=timedelta())
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "one", "three"]
+
+
+# Plan and report.
+
+
+def test_due_are_enabled_calendars_whose_time_has_come(importer, web):
+    for name in ("due", "paused", "later"):
+        importer.add(name, web.feed(Reply(BASE), f"/{name}.ics"), enabled=name != "paused")
+    importer.connection.execute(
+        "update calimport.calendars set next_import_at = %s where name = 'later'", [importer.now + timedelta(hours=1)]
+    )
+
+    assert [batch["label"] for batch in importer.plan("run")] == ["due"]
+    assert [batch["label"] for batch in importer.plan("named", calendars=["later", "paused"])] == ["paused", "later"]
+
+
+def test_a_calendar_that_is_not_known_is_an_error_with_a_hint(importer, web):
+    importer.add("yoga", web.feed(Reply(BASE)))
+
+    with pytest.raises(ConfigurationError, match=r"There is no calendar 'yogi' \(did you mean 'yoga'\?\)"):
+        importer.plan("run", calendars=["yogi"])
+
+
+def test_there_are_never_more_batches_than_configured():
+    for number in range(1, 200):
+        batches = group([(one, str(one)) for one in range(number)], 7)
+        assert len(batches) <= 7
+        assert [one for batch in batches for one in batch["calendar_ids"]] == list(range(number))
+    assert [batch["label"] for batch in group([(1, "a"), (2, "b"), (3, "c")], 2)] == ["a … b (2)", "c"]
+    assert group([], 7) == []
+
+
+def test_a_dry_run_keeps_its_plan_and_changes_nothing(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    before, calendar = snapshot(importer), importer.state("club")
+    web.feed(Reply(OTHER))
+
+    result = importer.run(dry_run=True)
+
+    assert (result.planned, result.inserted, result.deleted) == (1, 1, 1)
+    assert snapshot(importer) == before
+    planned = importer.connection.execute(
+        "select action, uid from calimport.changes where run_id = (select max(id) from calimport.runs) order by action"
+    ).fetchall()
+    assert planned == [{"action": "delete", "uid": "two"}, {"action": "insert", "uid": "three"}]
+    kept = ("feed_id", "fetched_at", "imported_at", "imported_fingerprint", "next_import_at")
+    assert {name: importer.state("club")[name] for name in kept} == {name: calendar[name] for name in kept}
+    assert importer.run().changed == 2
+
+
+def test_a_window_given_by_hand_owns_just_that_window(importer, web):
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    web.feed(Reply(feed(PAST)))
+
+    importer.run(window_start="2026-11-20", window_end="2026-11-21")
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "one"]
+
+
+def test_a_run_is_red_when_more_than_half_of_its_calendars_failed(importer, web):
+    importer.add("good", web.feed(Reply(BASE), "/good.ics"))
+    importer.add("bad", web.feed(Reply(status=404), "/bad.ics"))
+    half = importer.run()
+    importer.add("worse", web.feed(Reply(status=404), "/worse.ics"))
+    more = importer.run(force=True)
+
+    judge(half, 0.5)
+    with pytest.raises(ImportFailed, match="2 of 3 calendars failed: bad, worse"):
+        judge(more, 0.5)
+
+
+def test_a_feed_that_has_not_changed_is_expanded_again_when_the_window_has_moved_on(importer, web):
+    """The first importer's static feed with an endless rule ran dry."""
+    daily = "UID:d\nDTSTART:20261101T100000Z\nDTEND:20261101T110000Z\nRRULE:FREQ=DAILY\nSUMMARY:d"
+    importer.add("club", web.feed(Reply(feed(daily), etag='"1"')))
+    importer.run()
+    before = len(snapshot(importer))
+
+    importer.run(later=timedelta(days=3))
+
+    assert len(snapshot(importer)) == before + 3
+    assert importer.one("select count(*) from calimport.feeds") == 1
+
+
+def test_a_place_that_changes_changes_the_rows_of_an_unchanged_feed(importer, web):
+    place = importer.one("insert into calimport.places (name, address) values ('Hall', 'Old Street 1') returning id")
+    importer.add("club", web.feed(Reply(BASE, etag='"1"')), place_id=place, strategy="place")
+    importer.run()
+    importer.connection.execute("update calimport.places set address = 'New Street 2'")
+
+    importer.run()
+
+    assert importer.rows("club", "address", "place_id")[0] == ("New Street 2", place)
