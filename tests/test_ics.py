@@ -505,6 +505,8 @@ def test_a_broken_event_does_not_take_the_others_with_it():
         pytest.param("BEGIN:VEVENT\nUID:bad\nDTSTART:20261122T100000Z\nEND:VALARM\nEND:VEVENT", id="end too many"),
         pytest.param("BEGIN:VEVENT\nUID:bad\nEND:VEVENT", id="no start"),
         pytest.param(event("bad", "20261122T100000Z", "RRULE:FREQ=SOMETIMES"), id="no such frequency"),
+        pytest.param(event("bad", "20261122T100000Z", "RRULE:FREQ=DAILY;INTERVAL=0"), id="a rule that stands still"),
+        pytest.param(event("bad", "20000101T000000Z", "RRULE:FREQ=SECONDLY"), id="a rule of too many steps"),
         pytest.param(event("bad", "20261122T100000Z", "DURATION:long"), id="no such duration"),
         pytest.param(event("bad", "20261322T100000Z"), id="month 13"),
     ],

@@ -17,6 +17,9 @@ from icalendar import Calendar, Event
 from calimport.windows import Window, instant
 
 _DAY = timedelta(days=1)
+#: Rules that step by less than a day; each step costs the engine some microseconds, wanted or not.
+_STEPS = {"SECONDLY": timedelta(seconds=1), "MINUTELY": timedelta(minutes=1), "HOURLY": timedelta(hours=1)}
+_MOST_STEPS = 500_000
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,31 @@ def _recurring(master: Event, overrides: list[Event], window: Window) -> Iterato
 
     calendar = Calendar()
     for component in (master, *overrides):
+        _check_rules(component, window)
         calendar.add_component(component)
     # A day more on each side: the engine places dates in no zone.
     query = recurring_ical_events.of(calendar, components=["VEVENT"])
     for component in query.between(window.start - _DAY, window.end + _DAY):
         yield _occurrence(component, _value(component, "RECURRENCE-ID"))
+
+
+def _check_rules(master: Event, window: Window) -> None:
+    """:raises ValueError: a rule stands still, on which the engine would too, or takes too many steps to the window."""
+    given = cast("Any", master).get("RRULE", [])
+    start = instant(_value(master, "DTSTART"), ZoneInfo("UTC"))
+    for rule in given if isinstance(given, list) else [given]:
+        frequency, interval, count, until = (
+            next(iter(rule.get(name, [])), None) for name in ("FREQ", "INTERVAL", "COUNT", "UNTIL")
+        )
+        interval = 1 if interval is None else int(interval)
+        if interval < 1:
+            raise ValueError(f"RRULE: its INTERVAL is {interval}, so that it never moves on")
+        step = _STEPS.get(str(frequency).upper())
+        if step is None:
+            continue
+        end = window.end if until is None else min(window.end, instant(until, ZoneInfo("UTC")))
+        if min((end - start) / step / interval, count or float("inf")) > _MOST_STEPS:
+            raise ValueError(f"RRULE: {frequency} since {start:%Y-%m-%d} are more dates than we can count")
 
 
 def _occurrence(component: Event, recurrence_id: Any) -> Occurrence:
