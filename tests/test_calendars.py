@@ -338,8 +338,8 @@ def test_removing_leaves_nothing_behind(connection):
     calendar_id = add(connection)
     spoil(connection, calendar_id)
     run_id = connection.execute(
-        "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, created_at)"
-        " values (%s, 'd', 'r', '2026-11-20Z', '2026-11-20Z') returning id",
+        "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, configured_at, created_at)"
+        " values (%s, 'd', 'r', '2026-11-20Z', '2026-11-20Z', '2026-11-20Z') returning id",
         [calendar_id],
     ).fetchone()["id"]
     connection.execute("insert into calimport.staged_notices values (%s, 'x', '', 'A sentence.', 1, false)", [run_id])
@@ -418,8 +418,8 @@ def test_show_prints_last_run_and_notices_without_control_characters(connection)
     spoil(connection, calendar_id)
     connection.execute("update calimport.calendars set feed_title = E'a\\x1b[31mb'")
     connection.execute(
-        "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, created_at, inserted)"
-        " values (%s, 'd', 'scheduled__1', '2026-11-20Z', '2026-11-20Z', 12)",
+        "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, configured_at, created_at, inserted)"
+        " values (%s, 'd', 'scheduled__1', '2026-11-20Z', '2026-11-20Z', '2026-11-20Z', 12)",
         [calendar_id],
     )
     connection.commit()
