@@ -154,6 +154,8 @@ def _environment(host: str, port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": known["jwt_secret"],
         "AIRFLOW__API__SECRET_KEY": known["secret_key"],
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # Ctrl-C in the middle of an import must not keep the next one waiting for half an hour.
+        "CALIMPORT_LEASE_SECONDS": "120",
     }
 
 
@@ -210,7 +212,7 @@ def _import(environment: dict[str, str], label: str, log: Path, *, again: bool =
     if failure:
         raise failure
     if not imported:
-        raise Problem("The run imported no calendar.")
+        raise Problem("The run imported nothing. If a run was stopped before it, try again in two minutes.")
     click.echo(f"{changed or 'No'} occurrence{'' if changed == 1 else 's'} changed in {imported} calendars.\n")
 
 

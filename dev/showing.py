@@ -88,7 +88,7 @@ def sentences(connection: Connection) -> list[str]:
     ]
 
 
-def upcoming(connection: Connection, *, now: datetime, limit: int = 12) -> str:
+def upcoming(connection: Connection, *, now: datetime, limit: int = 16) -> str:
     """What comes next, a series once, each at the clock of its own zone."""
     rows = connection.execute(
         """
