@@ -518,6 +518,38 @@ def test_an_event_with_a_fault_never_hides_its_neighbours(spoiled):
     assert all(one.subject == "bad" for one in found.notices)
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "kept"),
+    [
+        pytest.param(f"BEGIN:VEVENT\nUID:{'long' * 30}\n bad\nSUMMARY:x", f"{'long' * 30}bad", id="no end"),
+        pytest.param("BEGIN:VEVNT\nUID:bad\nDTSTART:20261122T100000Z\nEND:VEVENT", "", id="no beginning"),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_not_absent(spoiled, kept):
+    found = parse(event("good", "20261122T100000Z"), spoiled, event("late", "20261123T100000Z"), head="NAME:Hall")
+
+    assert (rows(found, "uid"), [(one.subject, one.keeps_uid) for one in found.notices], found.parsed.title) == (
+        [("good",), ("late",)],
+        [(kept, True)],
+        "Hall",
+    )
+
+
+@pytest.mark.parametrize("spoiled", ["END:VTIMEZON", "BEGIN:VEVENT", "END:VCALENDAR", "TZID:Elsewhere", "DTSTART:x"])
+def test_a_damaged_time_zone_does_not_take_the_events_with_it(spoiled):
+    zone = (
+        "BEGIN:VTIMEZONE\nTZID:Europe/Paris\nBEGIN:STANDARD\nDTSTART:19701025T030000\n"
+        f"TZOFFSETFROM:+0200\nTZOFFSETTO:+0100\nEND:STANDARD\n{spoiled}\nEND:VTIMEZONE"
+    )
+
+    found = parse(event("zoned", ";TZID=Europe/Paris:20261122T100000"), event("good", "20261122T100000Z"), head=zone)
+
+    assert [tuple(map(str, row)) for row in rows(found, "uid", "start_at")] == [
+        ("zoned", "2026-11-22 09:00:00+00:00"),
+        ("good", "2026-11-22 10:00:00+00:00"),
+    ]
+
+
 def test_an_event_without_a_uid_gets_the_same_one_each_time():
     lines = "BEGIN:VEVENT\nDTSTART:20261122T100000Z\nSUMMARY:Nameless\nEND:VEVENT"
 

@@ -7,6 +7,7 @@ import re
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 
 _FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 _TIMEZONE: Final = re.compile(r"^BEGIN:VTIMEZONE$.*?^END:VTIMEZONE$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
-_EVENT: Final = re.compile(r"^BEGIN:VEVENT$.*?^END:VEVENT$", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 _BEGIN_EVENT: Final = re.compile(r"^BEGIN:VEVENT$", re.IGNORECASE | re.MULTILINE)
+_END_EVENT: Final = re.compile(r"^END:VEVENT$", re.IGNORECASE | re.MULTILINE)
+_FOLD: Final = re.compile(r"\n[ \t]")
+#: What stands before the events and is told of the calendar.
+_HEAD: Final = re.compile(r"^(?:X-WR-CALNAME|NAME|COLOR|X-APPLE-CALENDAR-COLOR)[;:].*$", re.IGNORECASE | re.MULTILINE)
 _UID: Final = re.compile(r"^UID(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 _SUMMARY: Final = re.compile(r"^SUMMARY(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 #: Without these an event has no time; with one of them damaged its time is not known.
@@ -138,21 +142,47 @@ def _read(text: str) -> tuple[list[Calendar], list[Notice]]:
     import icalendar
 
     icalendar.use_zoneinfo()  # type: ignore[no-untyped-call]  # forgets the custom zones of the feed before: two feeds may give one name to two zones
-    try:
-        calendars = [_calendar(one) for one in icalendar.Calendar.from_ical(text, multiple=True)]
-        if sum(len(one.walk("VEVENT")) for one in calendars) >= len(_BEGIN_EVENT.findall(text)):
+    begins, ends = len(_BEGIN_EVENT.findall(text)), len(_END_EVENT.findall(text))
+    with suppress(ValueError, KeyError, IndexError, AttributeError, TypeError):
+        calendars = _calendars(text)
+        if sum(len(one.walk("VEVENT")) for one in calendars) >= max(begins, ends):
             return calendars, []
-    except (ValueError, KeyError, IndexError):
-        pass
-    head = "\n".join(["BEGIN:VCALENDAR", *_TIMEZONE.findall(text)])
+    text = _FOLD.sub("", text)
+    before, *blocks = _BEGIN_EVENT.split(text)
+    head = "\n".join(["BEGIN:VCALENDAR", *_HEAD.findall(before), *filter(_is_readable, _TIMEZONE.findall(text))])
     calendars, notices = [], []
-    for block in _EVENT.findall(text):
+    for block in blocks:
+        event, *rest = _END_EVENT.split(block, maxsplit=1)
         try:
-            calendars.append(_calendar(icalendar.Calendar.from_ical(f"{head}\n{block}\nEND:VCALENDAR")))
-        except (ValueError, KeyError, IndexError) as error:
-            uid, title = _UID.search(block), _SUMMARY.search(block)
+            if not rest:
+                raise ValueError("it has no end (END:VEVENT)")  # noqa: TRY301
+            calendars.append(_event_alone(f"{head}\nBEGIN:VEVENT{event}END:VEVENT\nEND:VCALENDAR"))
+        except Exception as error:  # noqa: BLE001 - whatever one event does to the library, the others must import
+            uid, title = _UID.search(event), _SUMMARY.search(event)
             notices.append(_unreadable(uid.group(1) if uid else "", title.group(1) if title else None, error))
+    if ends > begins:
+        notices.append(_unreadable("", None, ValueError("it has an end (END:VEVENT) and no beginning")))
     return calendars, notices
+
+
+def _calendars(text: str) -> list[Calendar]:
+    from icalendar import Calendar
+
+    return [_calendar(one) for one in Calendar.from_ical(text, multiple=True)]
+
+
+def _event_alone(text: str) -> Calendar:
+    found = [one for one in _calendars(text) if one.walk("VEVENT")]
+    if len(found) != 1:
+        raise ValueError("a part of it has no end")
+    return found[0]
+
+
+def _is_readable(timezone: str) -> bool:
+    try:
+        return bool(_calendars(f"BEGIN:VCALENDAR\n{timezone}\nEND:VCALENDAR"))
+    except Exception:  # noqa: BLE001 - a damaged zone is as good as none: the events that name it say so
+        return False
 
 
 def _calendar(component: Any) -> Calendar:
@@ -172,7 +202,7 @@ def _by_uid(calendars: list[Calendar]) -> dict[str, list[Event]]:
 
 
 def _made_up_uid(event: Any) -> str:
-    parts = [str(event[name].to_ical()) for name in ("DTSTART", "DTEND", "SUMMARY") if name in event]
+    parts = [str(one.to_ical()) for name in ("DTSTART", "DTEND", "SUMMARY") for one in _listed(event, name)]
     return f"calimport-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:32]}"
 
 
