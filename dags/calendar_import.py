@@ -163,8 +163,9 @@ def calendar_import():
         extract(batch=batch) >> normalize(batch=batch) >> diff(batch=batch) >> apply(batch=batch)
 
     @task(trigger_rule="all_done", outlets=[CHANGED_EVENTS])
-    def report(*, outlet_events) -> dict:
+    def report(batches: list[dict] | None, *, outlet_events) -> dict:
         """Log a line per calendar, emit metrics and the asset event, and judge the run."""
+        from calimport.errors import ImportFailed
         from calimport.steps.report import judge, report
         from calimport.tasks import current_step, emit_metrics
 
@@ -173,10 +174,14 @@ def calendar_import():
             emit_metrics(result)
             if result.changed:
                 outlet_events[CHANGED_EVENTS].add(EVENTS, extra=result.counts())
+            if batches is None:
+                # This task alone decides the run's colour, and no calendar can say that there was no plan.
+                raise ImportFailed("Nothing was imported: the task plan failed, and its log says why.")
             judge(result, step.settings.failure_threshold)
         return result.counts()
 
-    import_batch.expand(batch=plan()) >> report()
+    batches = plan()
+    import_batch.expand(batch=batches) >> report(batches)
 
 
 calendar_import()
