@@ -132,6 +132,12 @@ def test_the_window_holds_what_overlaps_it(feed, start, end, expected):
     assert starts(feed, start=start, end=end) == expected
 
 
+def test_a_window_of_all_times(feed):
+    found = starts(feed, start="0001-01-02", end="9999-12-31T23:59:59Z")
+
+    assert found == ["2026-11-16T18:00:00Z", "2026-11-21", "2026-11-23T18:00:00Z", "2026-12-01T22:30:00Z"]
+
+
 def test_a_given_zone_goes_before_the_feeds_own(feed):
     found = [
         (look.timezone, look.timezone_source, look.frame["start_at"].max())
@@ -195,6 +201,8 @@ def test_a_preview_within_an_event_loop(web):
         ({"start": "soon"}, ConfigurationError, "neither a date"),
         ({"start": "2026-11-22T10:00:00"}, ConfigurationError, "needs an offset"),
         ({"start": "2026-11-22", "end": "2026-11-22"}, ConfigurationError, "must end after it starts"),
+        ({"start": "0001-01-01", "timezone": "Asia/Tokyo"}, ConfigurationError, "the years 1 to 9999"),
+        ({"now": "9999-12-31T00:00:00Z"}, ConfigurationError, "the years 1 to 9999"),
         ({"now": "2026-11-22"}, ConfigurationError, "present must be an instant"),
     ],
 )

@@ -17,6 +17,8 @@ from icalendar import Calendar, Event
 from calimport.windows import Window, instant
 
 _DAY = timedelta(days=1)
+#: The engine looks some days around what it is asked for, and there is no day before the first.
+_FIRST, _LAST = datetime(1, 2, 1, tzinfo=UTC), datetime(9999, 12, 1, tzinfo=UTC)
 #: Rules that step by less than a day; each step costs the engine some microseconds, wanted or not.
 _STEPS = {"SECONDLY": timedelta(seconds=1), "MINUTELY": timedelta(minutes=1), "HOURLY": timedelta(hours=1)}
 _MOST_STEPS = 500_000
@@ -102,7 +104,7 @@ def _recurring(master: Event, overrides: list[Event], window: Window) -> Iterato
         calendar.add_component(component)
     # A day more on each side: the engine places dates in no zone.
     query = recurring_ical_events.of(calendar, components=["VEVENT"])
-    for component in query.between(window.start - _DAY, window.end + _DAY):
+    for component in query.between(max(window.start, _FIRST) - _DAY, min(window.end, _LAST) + _DAY):
         yield _occurrence(component, _value(component, "RECURRENCE-ID"))
 
 

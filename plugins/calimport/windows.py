@@ -45,14 +45,17 @@ class WindowRequest:
     def resolve(self, timezone: str) -> Window:
         """The window in a calendar of this zone (an IANA name).
 
-        :raises ConfigurationError: it would end before it starts.
+        :raises ConfigurationError: it would end before it starts, or lies outside of the years 1 to 9999.
         """
         zone = ZoneInfo(timezone)
-        today = self.as_of.astimezone(zone).date()
-        start = today - timedelta(days=self.days_back) if self.start is None else self.start
-        # The last day counts whole: an event six days and 23 hours ahead lies within seven days.
-        end = today + timedelta(days=self.days_ahead + 1) if self.end is None else self.end
-        window = Window(instant(start, zone), instant(end, zone))
+        try:
+            today = self.as_of.astimezone(zone).date()
+            start = today - timedelta(days=self.days_back) if self.start is None else self.start
+            # The last day counts whole: an event six days and 23 hours ahead lies within seven days.
+            end = today + timedelta(days=self.days_ahead + 1) if self.end is None else self.end
+            window = Window(instant(start, zone), instant(end, zone))
+        except OverflowError:
+            raise ConfigurationError("The window must lie within the years 1 to 9999.") from None
         if window.end <= window.start:
             raise ConfigurationError(f"The window must end after it starts: {start} to {end}.")
         return window
