@@ -232,7 +232,7 @@ class StagingLost(ImportInterrupted):
 
 
 class InternalError(CalimportError):
-    sentence = "The import failed through a fault of ours. We have been told, and shall try again."
+    sentence = "The import failed through a fault of ours, not of the calendar. We shall try again."
 
 
 _URL = re.compile(r"\b(?:https?|webcals?)://[^\s\"'<>]+", re.IGNORECASE)

@@ -15,6 +15,8 @@ from calimport.errors import ConfigurationError
 #: The Airflow connection (type ``postgres``) that leads to calimport's database.
 DATABASE_CONNECTION_ID = "calimport_db"
 
+_MAY_BE_ZERO = frozenset({"failure_threshold", "hold_deletes_over", "hold_deletes_ratio"})
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -59,7 +61,7 @@ class Settings:
     def from_environment(cls) -> Settings:
         """Read the settings of this process.
 
-        :raises ConfigurationError: a variable is not a number where one is due; the message names it.
+        :raises ConfigurationError: a variable is not a number where one is due, or not a sensible one.
         """
         values: dict[str, int | float | str] = {}
         for field in fields(cls):
@@ -69,7 +71,10 @@ class Settings:
                 continue
             kind: type[int] | type[float] | type[str] = type(field.default)  # type: ignore[assignment]
             try:
-                values[field.name] = kind(raw)
+                value = kind(raw)
             except ValueError:
                 raise ConfigurationError(f"{variable} must be of type {kind.__name__}, not {raw!r}.") from None
+            if not isinstance(value, str) and (value < 0 or (value == 0 and field.name not in _MAY_BE_ZERO)):
+                raise ConfigurationError(f"{variable} must be greater than zero, not {raw!r}.")
+            values[field.name] = value
         return cls(**values)  # type: ignore[arg-type]

@@ -1,0 +1,77 @@
+"""The documents name every command and every setting, and name nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from calimport import sources
+from calimport.cli import COMMANDS
+from calimport.cli.calendars import calendars
+from calimport.errors import ConfigurationError
+from calimport.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+ALL = "\n".join(DOCS.values())
+
+
+KNOWN = {*COMMANDS, *(f"calendars {name}" for name in calendars.commands)}
+NAMED = set(re.findall(r"(?:^\$ (?:\S*/)?|`)calimport (calendars [a-z]+|[a-z]+)", ALL, re.MULTILINE))
+
+
+def test_every_command_is_documented():
+    """In a line to copy or in the running text; `check NAME` and the like are not enough."""
+    assert KNOWN - NAMED == {"calendars"}
+
+
+def test_every_documented_command_exists():
+    assert NAMED - KNOWN == set()
+
+
+def test_every_setting_is_in_the_table_with_its_default():
+    table = dict(re.findall(r"^\| `(CALIMPORT_\w+)` \| `([^`]*)` \|", DOCS["operations.md"], re.MULTILINE))
+    assert table == {f"CALIMPORT_{field.name.upper()}": str(field.default) for field in fields(Settings)}
+
+
+def test_every_source_has_its_section():
+    assert re.findall(r"^## (\S+)$", DOCS["sources.md"], re.MULTILINE) == list(sources.MODULES)
+
+
+@pytest.mark.parametrize("page", DOCS)
+def test_links_lead_somewhere(page):
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    targets = [target for target in re.findall(r"\]\(([^)#:]+)\)", DOCS[page]) if not (folder / target).exists()]
+    assert targets == []
+
+
+def test_every_sql_file_of_the_flow_is_in_the_architecture():
+    """But those that only serve several steps, and the ledger of migrations."""
+    files = {path.stem for path in (ROOT / "include" / "sql").glob("*.sql")}
+    named = set(re.findall(r"`([a-z_]+)`", DOCS["architecture.md"]))
+    served = {"begin_step", "count_staged", "current_run", "fail_run", "record_seconds", "schema_migrations"}
+    assert files - named == served
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("CALIMPORT_MAX_BATCHES", "many", "CALIMPORT_MAX_BATCHES must be of type int, not 'many'"),
+        ("CALIMPORT_MAX_BATCHES", "0", "CALIMPORT_MAX_BATCHES must be greater than zero, not '0'"),
+        ("CALIMPORT_READ_TIMEOUT", "-1", "CALIMPORT_READ_TIMEOUT must be greater than zero, not '-1'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named(monkeypatch, variable, value, message):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError, match=message):
+        Settings.from_environment()
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("CALIMPORT_MAX_BATCHES", "3")
+    monkeypatch.setenv("CALIMPORT_HOLD_DELETES_RATIO", "0")
+    settings = Settings.from_environment()
+    assert (settings.max_batches, settings.hold_deletes_ratio, settings.max_redirects) == (3, 0.0, 8)
