@@ -19,17 +19,17 @@ DOCS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.
 ALL = "\n".join(DOCS.values())
 
 
-KNOWN = {*COMMANDS, *(f"calendars {name}" for name in calendars.commands)}
-NAMED = set(re.findall(r"(?:^\$ (?:\S*/)?|`)calimport (calendars [a-z]+|[a-z]+)", ALL, re.MULTILINE))
+known = {*COMMANDS, *(f"calendars {name}" for name in calendars.commands)}
+named = set(re.findall(r"(?:^\$ (?:\S*/)?|`)calimport (calendars [a-z]+|[a-z]+)", ALL, re.MULTILINE))
 
 
 def test_every_command_is_documented():
     """In a line to copy or in the running text; `check NAME` and the like are not enough."""
-    assert KNOWN - NAMED == {"calendars"}
+    assert known - named == {"calendars"}
 
 
 def test_every_documented_command_exists():
-    assert NAMED - KNOWN == set()
+    assert named - known == set()
 
 
 def test_every_setting_is_in_the_table_with_its_default():
