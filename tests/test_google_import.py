@@ -1,0 +1,109 @@
+"""A Google calendar through the whole flow: listing, changes, cancelled instances, and failures that delete nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from calimport.settings import Settings
+from tests.fake_google import Failure
+from tests.importing import Importer
+from tests.test_google import (  # noqa: F401 - fixtures
+    TEAM,
+    airflow_home,
+    calendar,
+    event,
+    fake,
+    server,
+    service_account,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
+
+DEFAULT = {"reminders": {"useDefault": True}}
+TALK = event("talk", "2026-11-19T10:00:00Z", "2026-11-19T11:00:00Z", **DEFAULT)
+TEA = event("tea", "2026-11-20T15:00:00Z", "2026-11-20T16:00:00Z", **DEFAULT)
+RUN = event(
+    "run_20261118T070000Z",
+    "2026-11-18T07:00:00Z",
+    "2026-11-18T08:00:00Z",
+    iCalUID="run@google.com",
+    recurringEventId="run",
+    originalStartTime={"dateTime": "2026-11-18T07:00:00Z", "timeZone": "Europe/London"},
+    **DEFAULT,
+)
+
+
+@pytest.fixture
+def importer(connection, fake):  # noqa: F811
+    connection.commit()
+    connection.autocommit = True
+    fake.calendars[TEAM] = calendar(TALK, TEA, RUN)
+    importer = Importer(connection, Settings(google_api_root=fake.root, read_timeout=0.5, fetch_timeout=5))
+    importer.add("team", TEAM, connection_id="google")
+    return importer
+
+
+def rows(importer: Importer) -> list[tuple]:
+    return importer.rows("team", "uid", "recurrence_id", "status", "summary", "reminders", "color")
+
+
+def test_a_calendar_is_imported_and_an_unchanged_listing_ends_the_work(importer):
+    first = importer.run()
+    second = importer.run()
+
+    assert (first.inserted, second.unchanged) == (3, 1)
+    assert [(uid, rid, len(reminders), color) for uid, rid, _, _, reminders, color in rows(importer)] == [
+        ("run@google.com", "2026-11-18T07:00:00Z", 1, "#0088aa"),
+        ("talk@google.com", None, 1, "#0088aa"),
+        ("tea@google.com", None, 1, "#0088aa"),
+    ]
+    state = importer.state("team")
+    assert (state["kind_used"], state["feed_title"], state["feed_timezone"]) == ("google", "Team", "Europe/London")
+
+
+def test_a_changed_default_reminder_changes_the_rows(importer, fake):  # noqa: F811
+    """The original compared only colour and `updated`, and missed it."""
+    importer.run()
+    fake.calendars[TEAM] = calendar(TALK, TEA, RUN, defaultReminders=[{"method": "popup", "minutes": 30}])
+
+    assert importer.run().updated == 3
+
+
+def test_an_instance_that_was_cancelled_is_data_and_an_event_that_was_deleted_is_gone(importer, fake):  # noqa: F811
+    importer.run()
+    cancelled = {
+        name: RUN[name] for name in ("kind", "etag", "id", "recurringEventId", "originalStartTime", "iCalUID")
+    } | {"status": "cancelled"}
+    fake.calendars[TEAM] = calendar(TALK, cancelled)
+
+    result = importer.run()
+
+    assert (result.updated, result.deleted) == (1, 1)
+    assert [(uid, status) for uid, _, status, *_ in rows(importer)] == [
+        ("run@google.com", "cancelled"),
+        ("talk@google.com", "confirmed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "failure", "error_class"),
+    [
+        (("events", 2), Failure(500), "FeedIncomplete"),
+        (("events", 2), Failure(), "FeedIncomplete"),
+        (("events", 1), Failure(403, "rateLimitExceeded"), "QuotaExceeded"),
+        (("events", 1), Failure(403, "forbiddenForNonOrganizer"), "CredentialsForbidden"),
+        (("events", 1), Failure(404, "notFound"), "FeedNotFound"),
+    ],
+)
+def test_a_page_that_fails_deletes_nothing(importer, fake, place, failure, error_class):  # noqa: F811
+    importer.run()
+    before = importer.rows("team", "id", "uid", "xmin")
+    fake.calendars[TEAM] = calendar(TALK, RUN)
+    fake.page_size = 1
+    fake.requests.clear()
+    fake.failures = {place: failure}
+
+    assert importer.run().failed == ["team"]
+
+    assert importer.rows("team", "id", "uid", "xmin") == before
+    assert importer.state("team")["error_class"] == error_class
