@@ -38,7 +38,7 @@ def importer(connection, fake):  # noqa: F811
     connection.commit()
     connection.autocommit = True
     fake.calendars[TEAM] = calendar(TALK, TEA, RUN)
-    importer = Importer(connection, Settings(google_api_root=fake.root, read_timeout=0.5, fetch_timeout=5))
+    importer = Importer(connection, Settings(google_api_root=fake.root))
     importer.add("team", TEAM, connection_id="google")
     return importer
 
