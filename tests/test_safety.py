@@ -147,6 +147,22 @@ def test_an_event_that_cannot_be_understood_is_not_gone(importer, web):
     assert "DTSTART" in notices[0]["message"]
 
 
+def test_what_a_feed_may_hold_but_a_database_may_not_is_imported_all_the_same(importer, web):
+    long_uid = "u" * 5000
+    extremes = [
+        event(long_uid, "20261119", "SEQUENCE:99999999999"),
+        event("early", "20261120", "CREATED:00010101T000000Z", "DESCRIPTION:a\x00b"),
+        "UID:from-year-1\nDTSTART:00010101T000000Z\nRRULE:FREQ=YEARLY;BYMONTH=11;BYMONTHDAY=21\nSUMMARY:y",
+    ]
+    importer.add("club", web.feed(Reply(feed(*extremes))))
+
+    result = importer.run()
+
+    assert (result.failed, result.inserted) == ([], 3)
+    assert [len(uid) for (uid,) in importer.rows("club", "uid")] == [165, 5, 11]
+    assert importer.run(force=True).changed == 0
+
+
 def test_notices_stay_while_they_are_true_and_go_when_mended(importer, web):
     broken = feed(PAST, "UID:x\nSUMMARY:No start")
     importer.add("club", web.feed(Reply(broken)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from calimport.settings import Settings
 from calimport.windows import Window, WindowRequest
+
+#: Bytes. An entry of a B-tree takes at most a third of a page, 2,704 bytes.
+_LONGEST_UID: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -90,3 +94,10 @@ class Parsed:
     published_from: datetime | None = None
     #: … unless its UID is still there: all UIDs of the feed, where `published_from` is given.
     uids: frozenset[str] = frozenset()
+
+
+def bounded_uid(uid: str) -> str:
+    """``uid``, or its beginning and a digest where it is longer than an index of PostgreSQL takes (RFC 5545: any)."""
+    if len(uid.encode("utf-8", "replace")) <= _LONGEST_UID:
+        return uid
+    return f"{uid[:100]}…{hashlib.sha256(uid.encode('utf-8', 'replace')).hexdigest()}"

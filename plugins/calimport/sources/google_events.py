@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from calimport.errors import FeedUnparsable
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
-from calimport.sources.base import Notice, ParseContext, Parsed
+from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid
 from calimport.windows import instant
 from calimport.zones import iana_name
 
@@ -153,7 +153,7 @@ class _Reader:
     def _uid(self, item: Mapping[str, Any]) -> str:
         """The iCalUID, the series' where the item lacks it, else the id; empty where there is nothing to go by."""
         series = _text(item, "recurringEventId")
-        return _text(item, "iCalUID") or self._series_uid.get(series or "") or _text(item, "id") or ""
+        return bounded_uid(_text(item, "iCalUID") or self._series_uid.get(series or "") or _text(item, "id") or "")
 
     def _visibility(self, item: Mapping[str, Any]) -> str:
         """Google makes a series as private as its most private instance: a bare instance is as its siblings."""
