@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from calimport import sources
-from calimport.cli import COMMANDS
+from calimport.cli import COMMANDS, main
 from calimport.cli.calendars import calendars
+from calimport.cli.preview import preview
 from calimport.errors import ConfigurationError
 from calimport.settings import Settings
 
@@ -30,6 +33,19 @@ def test_every_command_is_documented():
 
 def test_every_documented_command_exists():
     assert named - known == set()
+
+
+def test_every_option_of_preview_is_documented():
+    options = {option for param in preview.params for option in param.opts if option.startswith("--")}
+    assert options == set(re.findall(r"`(--[a-z]+)`", DOCS["preview.md"]))
+
+
+def test_what_the_preview_page_shows_is_what_is_printed():
+    for command, printed in re.findall(
+        r"^\$ calimport (.+)\n((?:.+\n|\n(?!```))+)```", DOCS["preview.md"], re.MULTILINE
+    ):
+        done = CliRunner().invoke(main, shlex.split(command))
+        assert done.output.strip() == printed.strip()
 
 
 def test_every_setting_is_in_the_table_with_its_default():
