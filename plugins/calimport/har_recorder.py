@@ -166,7 +166,7 @@ def _no_response(error: BaseException) -> dict[str, Any]:
 def _exchange(response: dict[str, Any], started: float, answered: float) -> dict[str, Any]:
     wait, receive = (answered - started) * 1000, (time.perf_counter() - answered) * 1000
     timings = {"send": 0, "wait": round(wait, 3), "receive": round(receive, 3)}
-    return {"response": response, "cache": {}, "timings": timings, "time": round(wait + receive, 3)}
+    return {"response": response, "cache": {}, "timings": timings, "time": round(sum(timings.values()), 3)}
 
 
 def _headers(headers: httpx.Headers) -> list[dict[str, str]]:
