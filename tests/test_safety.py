@@ -389,6 +389,8 @@ def test_a_plan_that_no_longer_fits_is_not_applied(importer, web):
 
     assert snapshot(importer) == before
     assert importer.state("club")["error_class"] == "PlanOutdated"
+    report(step)
+    assert importer.one("select count(*) from calimport.staged_events") == 0
 
 
 # Two runs.

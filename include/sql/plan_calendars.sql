@@ -34,7 +34,18 @@ leased as (
     set
         lease_owner = %(owner)s,
         lease_until = %(lease_until)s,
-        state = 'in_queue'
+        -- What this DAG run has finished keeps its state until a task takes it up again; perhaps none was cleared.
+        state = case
+            when exists (
+                select 1
+                from calimport.runs as runs
+                where
+                    runs.dag_id = %(dag_id)s
+                    and runs.dag_run_id = %(dag_run_id)s
+                    and runs.calendar_id = calendars.id
+            ) then calendars.state
+            else 'in_queue'
+        end
     from due
     where calendars.id = due.id
     returning calendars.id, calendars.name, calendars.configured_at

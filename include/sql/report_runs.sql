@@ -1,6 +1,7 @@
 -- The last attempt of each calendar in a DAG run. Reads: runs, calendars.
 select distinct on (calendars.name)
     calendars.name,
+    runs.id as run_id,
     runs.outcome,
     runs.error_class,
     runs.error_message,

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from calimport.errors import BatchFailed, LeaseLost, PlanOutdated
 from calimport.steps.diff import check_newest
-from calimport.steps.normalize import clear_staging
 from calimport.steps.runs import Run, Step, each_calendar, timed
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ def _apply(step: Step, run: Run) -> None:
             if changed != planned[expected]:
                 raise PlanOutdated(detail=f"{changed} {name}, {planned[expected]} planned")
         step.run("apply_notices", run_id=run.run_id, clock=step.clock)
-    clear_staging(step, run)
+    step.run("clear_staging", run_ids=[run.run_id])
 
 
 def _raise_failed(step: Step, calendar_ids: Sequence[int]) -> None:

@@ -76,7 +76,7 @@ def _normalize(step: Step, run: Run) -> Normalized:
 
 def _stage(step: Step, run: Run, normalized: Normalized) -> None:
     """Replace what is staged for this run."""
-    clear_staging(step, run)
+    step.run("clear_staging", run_ids=[run.run_id])
     published_from = _published_from(run, normalized)
     with step.connection.cursor() as cursor:
         with cursor.copy(_COPY) as copy:
@@ -129,14 +129,6 @@ def _has_older(step: Step, run: Run, published_from: datetime) -> bool:
         [run.calendar_id, run.window_end, run.window_start, published_from],
     )
     return found.fetchone() is not None
-
-
-def clear_staging(step: Step, run: Run) -> None:
-    """Remove what is staged for this run."""
-    for table in ("staged_events", "staged_notices", "staged_uids"):
-        step.connection.execute(
-            sql.SQL("delete from calimport.{} where run_id = %s").format(sql.Identifier(table)), [run.run_id]
-        )
 
 
 def _tuples(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:

@@ -41,6 +41,8 @@ def report(step: Step) -> Report:
         # Their tasks are over when report runs: who still holds a lease was killed.
         step.run("fail_unfinished", owner=step.key.owner, clock=step.clock)
         rows = step.run("report_runs").fetchall()
+        # Of runs that ended early.
+        step.run("clear_staging", run_ids=[row["run_id"] for row in rows])
     for row in rows:
         _log(row)
     made = [row for row in rows if row["outcome"] in ("imported", "planned")]
