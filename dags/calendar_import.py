@@ -10,8 +10,9 @@
 * **apply** does exactly what that list says, one transaction per calendar.
 * **report** logs a line per calendar and fails the run when too many calendars failed.
 
-A red instance names the calendars that failed and why; the others of its batch are imported. Clear it with its
-downstream tasks to import exactly its calendars again. Any task can be cleared at any time.
+A red instance names the calendars that failed and why; the others of its batch are imported. To import exactly its
+calendars again, clear the instance of *extract* with the same name, with its downstream tasks. Any task can be cleared
+at any time.
 
 **By hand**: *Trigger* offers a form: which calendars, which window, `force`, `dry_run`.
 

@@ -36,6 +36,7 @@ RUNS = (
     "select calendars.name, outcome, inserted, updated, deleted"
     " from calimport.runs join calimport.calendars on calendars.id = calendar_id where dag_run_id = %s order by 1"
 )
+STATES = "select name, state, error_class, lease_owner from calimport.calendars order by 1"
 MAPPED = ("import.extract", "import.normalize", "import.diff", "import.apply")
 
 CHOIR = """
@@ -64,6 +65,8 @@ class Run:
 
     returncode: int
     printed: str
+    #: The time that it stands for, by which `airflow tasks test` finds it.
+    at: str
     run_id: str
     state: str
     tasks: dict[tuple[str, str | None], str]
@@ -231,24 +234,38 @@ def test_only_a_run_that_changed_something_touches_the_asset(home, web, run_dag)
 
 
 def test_each_task_can_be_run_alone_in_a_run_that_is_there(home, web, run_dag, airflow):
-    """The commands of the README: once the feed has changed, one after the other imports it again."""
+    """The commands of the README, one after the other: of two feeds that have changed, one is imported again."""
     home.add("Choir", web.feed(Reply(feed(CHOIR)), "/choir.ics"))
     home.add("Market", web.feed(Reply(feed(MARKET)), "/market.ics"))
     run = run_dag()
+    web.feed(Reply(feed(CHOIR.replace("SUMMARY:Choir", "SUMMARY:Big choir"))), "/choir.ics")
     web.feed(Reply(feed(MARKET.replace("SUMMARY:Market", "SUMMARY:Big market"))), "/market.ics")
 
     alone = [
-        airflow.run(home, "tasks", "test", DAG, "plan", run.run_id),
-        *[airflow.run(home, "tasks", "test", DAG, task, run.run_id, "--map-index", "1") for task in MAPPED],
-        *[airflow.run(home, "tasks", "test", DAG, "import.extract", run.run_id, "--map-index", "0")],
-        airflow.run(home, "tasks", "test", DAG, "report", run.run_id),
+        airflow.run(home, "tasks", "test", DAG, "plan", run.at),
+        *[airflow.run(home, "tasks", "test", DAG, task, run.at, "--map-index", "1") for task in MAPPED],
+        airflow.run(home, "tasks", "test", DAG, "report", run.at),
     ]
 
-    assert [done.returncode for done in alone] == [0] * 7
-    assert "Choir: unchanged" in alone[-1].printed
+    assert [done.returncode for done in alone] == [0] * 6
+    assert "Planned 2 calendars in 2 batches" in alone[0].printed
     assert "Market: imported: 1 occurrences, +0 ~1 -0, 0 held, 0 quarantined" in alone[-1].printed
     assert [row[-1] for row in home.rows(EVENTS)] == ["Choir", "Big market"]
-    assert leased(home) == []
+
+
+def test_a_calendar_that_plan_took_up_again_and_no_other_task_stays_as_it_was(home, web, run_dag, airflow):
+    """Cleared with its upstream tasks, one mapped instance brings back `plan`, which speaks for all of them."""
+    home.add("Choir", web.feed(Reply(feed(CHOIR)), "/choir.ics"))
+    home.add("Gone", web.url("/gone.ics"))
+    home.add("Market", web.feed(Reply(feed(MARKET)), "/market.ics"))
+    run = run_dag()
+    before = home.rows(RUNS, run.run_id), home.rows(STATES)
+
+    airflow.run(home, "tasks", "test", DAG, "plan", run.at)
+    report = airflow.run(home, "tasks", "test", DAG, "report", run.at)
+
+    assert (home.rows(RUNS, run.run_id), home.rows(STATES)) == before
+    assert "Choir: imported" in report.printed
 
 
 def test_plan_alone_shows_what_is_due_and_takes_nothing(home, web, airflow):
@@ -259,7 +276,8 @@ def test_plan_alone_shows_what_is_due_and_takes_nothing(home, web, airflow):
     done = airflow.run(home, "tasks", "test", DAG, "plan")
 
     assert "Planned 2 calendars in 2 batches" in done.printed
-    assert (leased(home), home.rows("select count(*) from calimport.runs")) == ([], [(0,)])
+    assert home.rows(STATES) == [("Choir", "idle", None, None), ("Market", "idle", None, None)]
+    assert home.rows("select count(*) from calimport.runs") == [(0,)]
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +316,8 @@ def run_dag(home: Home, airflow: CommandLine) -> RunDag:
         given = [] if conf is None else ["--conf", json.dumps(conf)]
         done: Done = airflow.run(home, "dags", "test", DAG, at.isoformat(), *given)
         (found,) = home.metadata_rows("select run_id, state from dag_run where logical_date = %s", at)
-        return Run(done.returncode, done.printed, found["run_id"], found["state"], home.tasks(found["run_id"]))
+        tasks = home.tasks(found["run_id"])
+        return Run(done.returncode, done.printed, at.isoformat(), found["run_id"], found["state"], tasks)
 
     return run
 
@@ -315,12 +334,3 @@ def asset_events(home: Home, run: Run) -> list[tuple[str, int]]:
         run.run_id,
     )
     return [(row["uri"], row["extra"]["inserted"]) for row in found]
-
-
-def leased(home: Home) -> list[tuple[str, str]]:
-    """Calendars that a run holds, or that wait for one."""
-    return [
-        (name, state)
-        for name, state, owner in home.rows("select name, state, lease_owner from calimport.calendars")
-        if owner or state.startswith("in_")
-    ]
