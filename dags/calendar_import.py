@@ -35,7 +35,7 @@ from airflow.sdk import (
     task_group,
 )
 
-from calimport.errors import CalimportError, FeedUnreachable
+from calimport.errors import CalimportError, DatabaseUnavailable, FeedUnreachable
 
 MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
 LABEL = "{{ task.op_kwargs['batch']['label'] }}"
@@ -44,11 +44,12 @@ EVENTS = Asset(name="calimport_events", uri="x-calimport://events")
 # An alias, so that the asset is touched only by runs that changed something.
 CHANGED_EVENTS = AssetAlias("calimport_changed_events")
 
-# A feed that cannot be reached may be there in a moment. Whatever else a calendar has, a second try would find again.
-# What is no error of ours (the database is away) has Airflow's usual retries.
+# A feed or a database that cannot be reached may be there in a moment. Whatever else a calendar has, a second try would
+# find again. What is no error of ours has Airflow's usual retries.
 RETRIES = ExceptionRetryPolicy(
     rules=[
         RetryRule(exception=FeedUnreachable, action=RetryAction.RETRY, retry_delay=timedelta(seconds=15)),
+        RetryRule(exception=DatabaseUnavailable, action=RetryAction.RETRY, retry_delay=timedelta(seconds=15)),
         RetryRule(exception=CalimportError, action=RetryAction.FAIL),
     ]
 )

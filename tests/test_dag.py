@@ -206,8 +206,8 @@ def test_the_form_accepts_what_an_import_understands(parsed):
 
 
 def test_a_failure_is_tried_again_exactly_where_a_second_try_may_find_something_else(parsed):
-    """A feed that cannot be reached now may be there in a moment; what it holds is the same a moment later."""
-    unreachable = {error.__name__ for error in classes(errors.FeedUnreachable)}
+    """What cannot be reached now, a feed or the database, may be there in a moment; what it holds will be the same."""
+    unreachable = {error.__name__ for error in classes(errors.FeedUnreachable)} | {"DatabaseUnavailable"}
     every = {error.__name__ for error in classes(errors.CalimportError)}
 
     assert parsed["retries"] == {name: "retry" if name in unreachable else "fail" for name in every}
@@ -215,10 +215,6 @@ def test_a_failure_is_tried_again_exactly_where_a_second_try_may_find_something_
 
 def test_a_failure_that_is_none_of_ours_has_the_retries_of_airflow(parsed):
     assert parsed["others"] == "default"
-
-
-def test_every_feed_that_cannot_be_reached_says_that_it_may_be_tried_again():
-    assert [error.__name__ for error in classes(errors.FeedUnreachable) if not error.retryable] == []
 
 
 @pytest.mark.parametrize("library", ["numpy", "pandas", "httpx", "psycopg", "icalendar"])

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from calimport.connections import read_connection
-from calimport.errors import CredentialsMissing, DatabaseUnavailable, SchemaMismatch
+from calimport.errors import DatabaseUnavailable, SchemaMismatch
 from calimport.settings import DATABASE_CONNECTION_ID
 
 Connection = psycopg.Connection[DictRow]
@@ -31,7 +31,8 @@ def connect(*, autocommit: bool = False) -> Iterator[Connection]:
 
     :param autocommit: each statement is a transaction, but within ``connection.transaction()``: as the steps want it.
 
-    :raises DatabaseUnavailable: there is no such connection, or it leads nowhere.
+    :raises CredentialsMissing: there is no such connection.
+    :raises DatabaseUnavailable: it leads nowhere just now.
     """
     try:
         connection = psycopg.connect(**_parameters(), row_factory=dict_row)
@@ -47,10 +48,7 @@ def connect(*, autocommit: bool = False) -> Iterator[Connection]:
 
 
 def _parameters() -> dict[str, Any]:
-    try:
-        given = read_connection(DATABASE_CONNECTION_ID)
-    except CredentialsMissing as error:
-        raise DatabaseUnavailable(str(error), detail=error.detail) from error
+    given = read_connection(DATABASE_CONNECTION_ID)
     parameters: dict[str, Any] = {
         "host": given.host,
         "port": given.port,

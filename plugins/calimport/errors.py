@@ -9,7 +9,6 @@
     │   ├── CredentialsInvalid        the provider refuses the connection's key or sign-in
     │   ├── CredentialsForbidden      the key is good but may not read this calendar
     │   ├── RequestNotRecorded        a replay was asked for what its recording does not hold
-    │   ├── DatabaseUnavailable       the `calimport_db` connection does not lead to a database
     │   └── SchemaMismatch            the database's schema is not the one this code expects
     ├── FeedUnreachable               the feed cannot be fetched just now: retry
     │   ├── FeedTimeout
@@ -35,6 +34,7 @@
     │   ├── BatchFailed               calendars of one batch failed; each has its own error in `runs`
     │   └── ImportFailed              too many calendars of a run failed
     ├── ImportInterrupted             ours, passing: the next run heals it
+    │   ├── DatabaseUnavailable       the `calimport_db` connection does not lead to a database: retry
     │   ├── LeaseLost                 another run holds the calendar now
     │   ├── FeedOutdated              a newer feed was imported meanwhile
     │   └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
@@ -55,7 +55,6 @@ from urllib.parse import urlsplit, urlunsplit
 class CalimportError(Exception):
     """The root. Catch it where one calendar's failure must not become another's."""
 
-    retryable: ClassVar[bool] = False
     #: The calendar's state after this error: ``bad_source`` when only its owner can mend it.
     state: ClassVar[str] = "error"
     sentence: ClassVar[str] = "The import failed for a reason that has no sentence yet."
@@ -100,16 +99,11 @@ class RequestNotRecorded(ConfigurationError):
     sentence = "The recording holds no answer to a request."
 
 
-class DatabaseUnavailable(ConfigurationError):
-    sentence = "The database cannot be reached through the connection calimport_db."
-
-
 class SchemaMismatch(ConfigurationError):
     sentence = "The database schema does not match this version of calimport. Run `calimport migrate`."
 
 
 class FeedUnreachable(CalimportError):
-    retryable = True
     sentence = "The calendar could not be fetched. We shall try again."
 
 
@@ -197,7 +191,6 @@ class ImportImplausible(CalimportError):
 
 
 class PlanOutdated(ImportImplausible):
-    retryable = True
     sentence = "The calendar changed while it was being imported, so nothing was changed. The next run will do it."
 
 
@@ -215,8 +208,11 @@ class ImportFailed(ImportImplausible):
 
 
 class ImportInterrupted(CalimportError):
-    retryable = True
     sentence = "The import was interrupted. The next run will do it."
+
+
+class DatabaseUnavailable(ImportInterrupted):
+    sentence = "The database cannot be reached through the connection calimport_db."
 
 
 class LeaseLost(ImportInterrupted):
