@@ -21,7 +21,7 @@ Tables, states and errors: `docs/operations.md` of calimport.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import (
     Asset,
@@ -61,7 +61,7 @@ RETRIES = ExceptionRetryPolicy(
     description="Keeps the table events in step with every calendar that is due",
     doc_md=__doc__,
     schedule="*/5 * * * *",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - DAG files stay plain
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=2),

@@ -151,6 +151,15 @@ def test_a_connection_brings_address_and_password(web, monkeypatch):
     assert web.asked[0].headers["authorization"] == "Basic YW5uOnMzY3JldA=="
 
 
+def test_a_private_address_is_in_no_log_line_however_much_is_logged(web, caplog):
+    caplog.set_level("DEBUG")
+    url = web.feed(Reply(calendar(event("a", "20261110T100000Z"))), "/private-s3cret/basic.ics")
+
+    fetch(url)
+
+    assert "s3cret" not in caplog.text
+
+
 def test_a_connection_without_an_address_says_how_to_add_it(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "http"}))
 

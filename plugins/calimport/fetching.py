@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ from calimport.errors import (
     mask_url,
 )
 from calimport.settings import Settings
+
+# They write every address to the log, private ones too: httpx at INFO, httpcore at DEBUG.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: What httpx decompresses piece by piece, so that the caps hold before memory is gone. Brotli in one piece, and one

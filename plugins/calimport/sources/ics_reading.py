@@ -174,4 +174,4 @@ def single_ends(events: list[Event], zone: ZoneInfo) -> list[datetime]:
 def unreadable(uid: str, title: str | None, error: Exception) -> Notice:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     message = f"The event {title or uid or 'without a name'!r} could not be understood and was left as it was: {reason}"
-    return Notice("event_unreadable", message, subject=uid, keeps_uid=True)
+    return Notice("event_unreadable", message, subject=bounded_uid(uid), keeps_uid=True)
