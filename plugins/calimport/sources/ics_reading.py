@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import icalendar
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, GloballyUniqueTZIDGuessed
 
 from calimport.errors import FeedUnparsable
 from calimport.expansion import start_and_end
@@ -64,7 +65,10 @@ def read_calendars(text: str) -> tuple[list[Calendar], list[Notice]]:
 
 
 def _calendars(text: str) -> list[Calendar]:
-    return [_calendar(one) for one in Calendar.from_ical(text, multiple=True)]
+    with warnings.catch_warnings():
+        # That a vendor's prefix is cut off a zone's name is our reading too.
+        warnings.simplefilter("ignore", GloballyUniqueTZIDGuessed)
+        return [_calendar(one) for one in Calendar.from_ical(text, multiple=True)]
 
 
 def _event_alone(text: str) -> Calendar:
