@@ -7,10 +7,11 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run up down test lint format requirements dictionary clean
+.PHONY: help install run shell up down test lint format requirements dictionary clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
+	@echo "make shell         a shell in which airflow and calimport work on the database of make run"
 	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
 	@echo "make test          run every test"
 	@echo "make lint          ruff, mypy and sqlfluff"
@@ -21,6 +22,9 @@ help:
 
 run: install
 	@$(BIN)/python -m dev.local run
+
+shell: install
+	@$(BIN)/python -m dev.local shell
 
 up: install
 	@$(BIN)/python -m dev.local up --port $(PORT)

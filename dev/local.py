@@ -1,4 +1,4 @@
-"""``make run``, ``make up`` and ``make down``: PostgreSQL, Airflow and the sample calendars on this machine.
+"""``make run``, ``make shell``, ``make up``, ``make down``: PostgreSQL, Airflow and the samples on this machine.
 
 Everything that they leave behind lies in ``.calimport/`` (or ``CALIMPORT_STATE``): the database, Airflow's home,
 secrets, logs.
@@ -101,6 +101,29 @@ def up(port: int) -> None:
         f"\n  http://127.0.0.1:{port}   user admin, password {json.loads(PASSWORDS.read_text())['admin']}\n\n"
         f"The DAG {DAG} imports the sample calendars every five minutes. `make down` stops everything."
     )
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(command: Sequence[str]) -> None:
+    """Open a shell, or run COMMAND, in which `airflow` and `calimport` work on this machine's database."""
+    with _alone():
+        if not (PG / "PG_VERSION").exists():
+            raise Problem("There is no database yet. `make run` makes it.")
+        served = bool(processes.running(UP))
+        server = postgres.start(PG, stop_at_exit=False)
+        try:
+            environment = _environment(postgres.host(server), port=8080)
+            environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
+            if not served:
+                samples = serving.start()
+                _apply_samples(environment, samples.server_address[1])
+            command = command or (os.environ.get("SHELL", "sh"),)
+            done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
+        finally:
+            if not served:
+                postgres.stop(server)
+    sys.exit(done.returncode)
 
 
 @main.command()
@@ -278,7 +301,7 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Problem("Another `make run`, `make up` or `make down` is at work here.") from None
+            raise Problem("Another `make run`, `make shell`, `make up` or `make down` is at work here.") from None
         yield
 
 

@@ -65,6 +65,14 @@ def test_run_imports_every_sample_and_then_finds_nothing_to_change(local):
     assert "Village hall: The event 'Ceilidh' could not be understood" in first
     assert second.endswith("\nNo occurrences changed in 8 calendars.\n\n")
 
+    # And on the same database, what the README says of single tasks on a laptop.
+    conf = '{"calendars": ["Days off", "Medication"]}'
+    assert local("shell", "airflow", "dags", "test", "calendar_import", "2026-11-23", "--conf", conf).returncode == 0
+    for task in ("import.extract", "import.apply"):  # all of them: test_dag_run.py
+        one = local("shell", "airflow", "tasks", "test", "calendar_import", task, "2026-11-23", "--map-index", "1")
+        assert "Task failed with exception" not in one.stdout + one.stderr, task
+    assert "Days off" in local("shell", "calimport", "calendars", "list").stdout
+
 
 def test_up_imports_on_schedule_until_down(local, state):
     port = _free_port(8080)
