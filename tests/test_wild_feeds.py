@@ -1,4 +1,4 @@
-"""Real calendars from the wild, in one run. They are not ours to redistribute: skipped where the folder is missing."""
+"""Real calendars from the wild, in one run of the DAG. Skipped where their folder is missing: they are not ours."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calimport.sources.ics import feed_timezone
-from tests.importing import Importer
-from tests.web import Reply, serve
+from tests.test_dag_run import airflow, home, run_dag, shared, web  # noqa: F401 - fixtures
+from tests.web import Reply
 
 FEEDS = Path(__file__).parents[2] / "shared" / "feeds"
 START, END = "2010-01-01", "2028-01-01"
 
-pytestmark = pytest.mark.skipif(not FEEDS.is_dir(), reason="the folder of feeds from the wild is not here")
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.skipif(not FEEDS.is_dir(), reason="the folder of feeds from the wild is not here"),
+]
 
 
 def independent(content: bytes) -> list[tuple[str, datetime, datetime]]:
@@ -50,38 +53,31 @@ def as_instant(value: date, zone: ZoneInfo) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
 
 
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    importer = Importer(connection)
-    with serve() as web:
-        for file in sorted(FEEDS.glob("*.ics")):
-            importer.add(file.stem, web.feed(Reply(file.read_bytes()), f"/{file.name}"))
-        yield importer
-
-
-def test_every_feed_is_imported_as_an_independent_expansion_has_it_and_a_second_run_writes_nothing(importer):
+def test_one_run_imports_every_feed_as_an_independent_expansion_has_it_and_a_second_writes_nothing(home, web, run_dag):  # noqa: F811
     files = sorted(FEEDS.glob("*.ics"))
     assert files
-
-    first = importer.run(window_start=START, window_end=END)
-
-    assert (first.imported, first.failed) == (len(files), [])
     for file in files:
-        rows = sorted(importer.rows(file.stem, "uid", "start_at", "end_at"))
-        assert rows == independent(file.read_bytes()), file.name
-    changes = importer.one("select count(*) from calimport.changes")
-    last_run = importer.last_run()
+        home.add(file.stem, web.feed(Reply(file.read_bytes()), f"/{file.name}"))
+    window = {"window_start": START, "window_end": END}
 
-    second = importer.run(window_start=START, window_end=END, force=True)
+    first = run_dag(conf=window)
 
-    assert (second.imported, second.changed, second.failed) == (len(files), 0, [])
-    assert importer.one("select count(*) from calimport.changes") == changes
-    assert importer.one("select count(*) from calimport.events where last_run_id > %s", last_run) == 0
-    importer.connection.execute("select pg_stat_force_next_flush()")
-    written = importer.connection.execute(
-        "select n_tup_upd + n_tup_del + n_dead_tup as rows from pg_stat_user_tables"
-        " where schemaname = 'calimport' and relname in ('events', 'changes')"
-    ).fetchall()
-    assert [row["rows"] for row in written] == [0, 0]
+    assert (first.state, set(first.tasks.values())) == ("success", {"success"})
+    assert home.rows("select name from calimport.calendars where state <> 'idle'") == []
+    for file in files:
+        rows = home.rows(
+            "select uid, start_at, end_at from calimport.events join calimport.calendars on calendars.id = calendar_id"
+            " where calendars.name = %s",
+            file.stem,
+        )
+        assert sorted(rows) == independent(file.read_bytes()), file.name
+
+    second = run_dag(conf=window | {"force": True})
+
+    assert (second.state, set(second.tasks.values())) == ("success", {"success"})
+    assert home.rows("select distinct dag_run_id from calimport.history") == [(first.run_id,)]
+    written = home.rows(
+        "select relname, n_tup_upd + n_tup_del + n_dead_tup from pg_stat_user_tables"
+        " where schemaname = 'calimport' and relname in ('events', 'changes') order by 1"
+    )
+    assert written == [("changes", 0), ("events", 0)]
