@@ -459,6 +459,29 @@ def test_a_calendar_configured_anew_while_it_is_imported_is_due_at_once(importer
     assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "one", "three"]
 
 
+def test_validators_are_not_sent_to_another_source(importer, web):
+    """The table is the truth, also for who writes it by hand: the old feed's date must not hide the new feed."""
+    date = "Wed, 18 Nov 2026 10:00:00 GMT"
+    importer.add("club", web.feed(Reply(BASE, last_modified=date)))
+    importer.run()
+    other = web.feed(Reply(OTHER, last_modified=date), "/other.ics")
+    importer.connection.execute("update calimport.calendars set source = %s", [other])
+
+    importer.run()
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "one", "three"]
+
+
+def test_another_marker_is_heeded_at_once(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, event("one", "20261119", "DESCRIPTION:#secret")), etag='"1"')))
+    importer.run()
+    importer.settings = Settings(ignore_marker="#secret")
+
+    importer.run()
+
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past"]
+
+
 # Plan and report.
 
 

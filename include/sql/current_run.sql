@@ -1,4 +1,5 @@
--- The last attempt of a calendar in a DAG run, with the calendar's configuration and what is known of its feed.
+-- The last attempt of a calendar in a DAG run, with the calendar's configuration and what is known of its feed. A feed
+-- that came from another source than the calendar has now is not its feed.
 -- Reads: runs, calendars, feeds, places.
 select
     runs.id as run_id,
@@ -43,7 +44,11 @@ select
     places.address as place_address
 from calimport.runs as runs
 inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
-left join calimport.feeds as feeds on calendars.feed_id = feeds.id
+left join calimport.feeds as feeds
+    on
+        calendars.feed_id = feeds.id
+        and calendars.source is not distinct from feeds.source
+        and calendars.connection_id is not distinct from feeds.connection_id
 left join calimport.places as places on calendars.place_id = places.id
 where
     runs.dag_id = %(dag_id)s

@@ -19,6 +19,8 @@ create table calimport.feeds (
     calendar_id bigint not null references calimport.calendars (id) on delete cascade,
     content_hash bytea not null references calimport.feed_contents (content_hash),
     meaning_hash bytea not null check (length(meaning_hash) = 32),
+    source text,
+    connection_id text,
     kind text not null,
     timezone text,
     validators jsonb not null default '{}',
@@ -33,6 +35,8 @@ comment on column calimport.feeds.id is 'Row id.';
 comment on column calimport.feeds.calendar_id is 'The calendar fetched.';
 comment on column calimport.feeds.content_hash is 'Its bytes, in feed_contents.';
 comment on column calimport.feeds.meaning_hash is 'SHA-256 of the bytes without what producers rewrite at every request (DTSTAMP).';
+comment on column calimport.feeds.source is 'The calendar''s source when it was fetched: validators mean nothing to another.';
+comment on column calimport.feeds.connection_id is 'The calendar''s connection when it was fetched.';
 comment on column calimport.feeds.kind is 'Kind of source that fetched it.';
 comment on column calimport.feeds.timezone is 'IANA zone that the feed gives for itself.';
 comment on column calimport.feeds.validators is 'ETag, Last-Modified or tokens to ask with next time.';

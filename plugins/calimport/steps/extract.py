@@ -7,7 +7,6 @@ import hashlib
 import logging
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx
@@ -17,6 +16,7 @@ from calimport import sources
 from calimport.errors import CalimportError
 from calimport.fetching import Http
 from calimport.normalizing import VERSION
+from calimport.settings import Settings
 from calimport.sources.base import Feed, FetchRequest
 from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
 from calimport.windows import Window
@@ -81,7 +81,7 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
     window = feed.window or request.window.resolve(zone)
     with step.connection.transaction():
         feed_id, meaning_hash = _store(step, run, kind, feed, feed_timezone)
-        fingerprint = _fingerprint(run, meaning_hash, window, zone)
+        fingerprint = _fingerprint(run, step.settings, meaning_hash, window, zone)
         step.run(
             "record_extract",
             run_id=run.run_id,
@@ -128,6 +128,8 @@ def _store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | Non
         body=zlib.compress(feed.content),
         size_bytes=len(feed.content),
         meaning_hash=feed.meaning_hash,
+        source=run.source,
+        connection_id=run.connection_id,
         kind=kind,
         timezone=feed_timezone,
         validators=Jsonb(dict(feed.validators)),
@@ -139,25 +141,23 @@ def _store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | Non
     return stored["id"], feed.meaning_hash
 
 
-def _fingerprint(run: Run, meaning_hash: bytes, window: Window, zone: str) -> bytes:
+def _fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:
     """Hash of all that the rows follow from; equal means that importing again would change nothing."""
     parts = (
         meaning_hash.hex(),
-        _iso(window.start),
-        _iso(window.end),
+        window.start.isoformat(),
+        window.end.isoformat(),
         zone,
         run.activity_type,
         run.strategy,
         run.place_id,
         run.place_address,
+        settings.ignore_marker,
+        settings.max_occurrences,
         VERSION,
         _zone_data_version(),
     )
     return hashlib.sha256(repr(parts).encode()).digest()
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()
 
 
 def _zone_data_version() -> str:
