@@ -55,5 +55,9 @@ def test_the_data_dictionary_is_the_databases(connection):
 
 
 def test_every_table_and_column_has_a_comment(connection):
-    bare = [f"{row['table_name']}.{row['column_name']}" for row in dictionary.columns(connection) if not row["meaning"]]
+    bare = [
+        f"{row['table_name']}.{row['column_name']}"
+        for row in dictionary.columns(connection)
+        if not row["meaning"] or not row["table_meaning"]
+    ]
     assert bare == []

@@ -3,7 +3,6 @@
 -- Reads: runs, calendars, feeds, places.
 select
     runs.id as run_id,
-    runs.attempt,
     runs.step,
     runs.outcome,
     runs.error_message,
@@ -30,13 +29,11 @@ select
     calendars.place_id,
     calendars.days_back,
     calendars.days_ahead,
-    calendars.import_interval,
     calendars.feed_timezone,
     calendars.fetched_at as calendar_fetched_at,
     calendars.imported_fingerprint,
     calendars.held_confirmations,
     calendars.feed_retention,
-    calendars.consecutive_failures,
     feeds.id as feed_id,
     feeds.kind as feed_kind,
     feeds.meaning_hash as feed_meaning_hash,

@@ -43,7 +43,12 @@ create table calimport.events (
     constraint events_identity unique nulls not distinct (calendar_id, uid, recurrence_id),
     constraint events_forward check (end_at >= start_at),
     constraint events_all_day_dates
-    check (case when all_day then end_date > start_date else start_date is null and end_date is null end),
+    check (
+        case
+            when all_day then start_date is not null and end_date is not null and end_date > start_date
+            else start_date is null and end_date is null
+        end
+    ),
     constraint events_online_whole check ((online_url is null) = (online_type is null))
 ) with (fillfactor = 90);
 create index events_window on calimport.events (calendar_id, start_at, end_at);

@@ -38,7 +38,6 @@ class Run:
     """A row of ``current_run.sql``: the last attempt of a calendar in a DAG run, and the calendar."""
 
     run_id: int
-    attempt: int
     step: str
     outcome: str | None
     error_message: str | None
@@ -65,13 +64,11 @@ class Run:
     place_id: int | None
     days_back: int
     days_ahead: int
-    import_interval: timedelta
     feed_timezone: str | None
     calendar_fetched_at: datetime | None
     imported_fingerprint: bytes | None
     held_confirmations: int
     feed_retention: timedelta | None
-    consecutive_failures: int
     feed_id: int | None
     feed_kind: str | None
     feed_meaning_hash: bytes | None
