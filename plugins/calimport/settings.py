@@ -31,6 +31,15 @@ class Settings:
     read_timeout: float = 30.0
     #: For the whole fetch of one calendar.
     fetch_timeout: float = 120.0
+    #: Of one request within a fetch, the first one included; the task's own retries come on top.
+    fetch_attempts: int = 3
+    #: The first back-off is up to this long, each further one up to twice as long as the one before …
+    retry_delay: float = 0.5
+    #: … and none longer than this; a provider that asks for a longer wait is asked again by a later run.
+    retry_delay_max: float = 20.0
+    #: Of all workers together, to one host: so many a second, after so many at once.
+    host_requests_per_second: float = 10.0
+    host_request_burst: int = 20
     #: Body as it travels, and after decompression.
     max_bytes: int = 64 * 1024 * 1024
     max_decompressed_bytes: int = 128 * 1024 * 1024
@@ -48,10 +57,11 @@ class Settings:
     hold_confirmations: int = 3
     #: Most occurrences that one calendar may bring into one window.
     max_occurrences: int = 200_000
+    #: … and most that one event of it may bring.
+    max_event_occurrences: int = 20_000
     #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.
     ignore_marker: str = "#placecal-ignore"
     user_agent: str = "calimport/0.1 (calendar importer)"
-    google_api_root: str = "https://www.googleapis.com/calendar/v3"
 
     @property
     def lease(self) -> timedelta:

@@ -74,6 +74,7 @@ class ParseContext:
     #: ``calendar`` when the zone was configured or is the feed's own, else ``default``.
     timezone_source: str
     max_occurrences: int = Settings.max_occurrences
+    max_event_occurrences: int = Settings.max_event_occurrences
 
 
 @dataclass(frozen=True)
