@@ -46,7 +46,8 @@ def date_or_time(text: str, notes: list[str]) -> date | datetime:
     try:
         if len(text) == 8 and text.isdigit():
             return date.fromisoformat(text)
-        if text[8:9] == "T" and text[:8].isdigit() and text[9:15].isdigit() and text[15:] in ("", "Z"):
+        digits = text[:8] + text[9:15]
+        if text[8:9] == "T" and len(digits) == 14 and digits.isdigit() and text[15:] in ("", "Z"):
             return datetime.fromisoformat(text)
     except ValueError:
         pass  # read again below, with what is known of mistakes
