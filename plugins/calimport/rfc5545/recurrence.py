@@ -1,0 +1,146 @@
+"""The starts of a recurring series in a range (RFC 5545 3.3.10 and 3.8.5.3, RFC 7529 4), at the cost of the range.
+
+All is counted in wall-clock time of the series: zones, gaps and overlaps of the clock are the caller's. An instance is
+one number here, seconds since 31 December of the year 0, so that nothing overflows at the edges of the calendar.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from calimport.rfc5545.recurrence_periods import DAY, Periods, chosen, periods
+from calimport.rfc5545.rules import Rule
+
+BUDGET = 1_000_000
+"""Periods (days, for a daily or finer rule) that one call may look at: under a second."""
+
+
+class TooManySteps(ValueError):
+    """The rule asks for more steps than it is worth. No occurrence after those already given is known."""
+
+
+def starts(
+    rule: Rule,
+    start: datetime,
+    *,
+    first: datetime,
+    last: datetime,
+    until: datetime | None = None,
+    all_day: bool = False,
+    budget: int = BUDGET,
+) -> Iterator[datetime]:
+    """Wall-clock starts (naive, whole seconds) in [first, last], ascending, without repeats.
+
+    `start` is DTSTART. It is always the first instance and counts as one of COUNT (RFC 5545 3.8.2.4, 3.8.5.3), also
+    where it does not match the rule, and where UNTIL lies before it. `until` is the rule's UNTIL as wall-clock time of
+    the series, inclusive; `rule.until` is not looked at. All date-times are naive.
+
+    `all_day`: a series of dates, whose starts are given at the time of `start`. BYHOUR, BYMINUTE and BYSECOND are
+    ignored (RFC 5545 3.3.10). An hourly or finer rule gives each date on which it has an instance when it runs from
+    midnight, once; COUNT counts dates.
+
+    The number of starts in the range is the caller's to limit. Raises TooManySteps where more than `budget` periods
+    (days, for daily and finer rules) would have to be looked at.
+    """
+    if first <= start <= last:
+        yield start
+    if until is not None and until < last:
+        last = until
+    low, high = max(_instant(first) + (first.microsecond > 0), _instant(start) + 1), _instant(last)
+    if low > high or rule.count == 1:
+        return
+    if all_day:
+        rule = _of_dates(rule)
+    found = periods(rule, start, all_day=all_day)
+    if found is None:
+        return
+    number = found.reaching(low // DAY)
+    left = -1
+    if rule.count is not None:
+        left = rule.count - 1 - _before(found, number, _instant(start), rule.count - 1, budget)
+        if left <= 0:
+            return
+    after = _instant(start)
+    if found.overlap and number:
+        after = max(after, _latest(found, number - 1))
+    steps = number + budget
+    while found.begin(number) * DAY <= high:
+        if number == steps:
+            raise TooManySteps(f"the rule takes more than {budget} steps")
+        days, times = found.block(number)
+        number += 1
+        if not days or not times:
+            continue
+        width = len(times)
+        indexes = _indexes(found, days, times)
+        at = _rank(days, times, indexes, max(after, low - 1))
+        if left > 0:
+            left -= at - _rank(days, times, indexes, after)
+            if left <= 0:
+                return
+        for index in indexes[at:]:
+            instant = days[index // width] * DAY + times[index % width]
+            if instant > high:
+                return
+            yield datetime.fromordinal(instant // DAY) + timedelta(0, instant % DAY)
+            left -= 1
+            if left == 0:
+                return
+        if found.overlap and indexes:
+            after = max(after, days[indexes[-1] // width] * DAY + times[indexes[-1] % width])
+
+
+def _before(found: Periods, number: int, start: int, most: int, budget: int) -> int:
+    """How many instances after `start` the periods before `number` have; perhaps less where there are `most`."""
+    if number == 0:
+        return 0
+    days, times = found.block(0)
+    indexes = _indexes(found, days, times)
+    total = len(indexes) - _rank(days, times, indexes, start)
+    cycles, rest = divmod(number - 1, found.cycle)
+    counted = of_rest = 0
+    for period in range(1, (found.cycle if cycles else rest) + 1):
+        if total + counted >= most:
+            return most
+        if period > budget:
+            raise TooManySteps(f"counting the rule's instances takes more than {budget} steps")
+        days, times = found.block(period)
+        indexes = _indexes(found, days, times)
+        counted += len(indexes)
+        if found.overlap:
+            counted -= _rank(days, times, indexes, _latest(found, period - 1))
+        if period == rest:
+            of_rest = counted
+    return total + counted * cycles + of_rest if cycles else total + counted
+
+
+def _indexes(found: Periods, days: Sequence[int], times: Sequence[int]) -> Sequence[int]:
+    size = len(days) * len(times)
+    return chosen(size, found.positions) if found.positions else range(size)
+
+
+def _rank(days: Sequence[int], times: Sequence[int], indexes: Sequence[int], instant: int) -> int:
+    """How many of the chosen instances are not after the instant."""
+    day, second = divmod(instant, DAY)
+    whole = bisect_left(days, day)
+    rank = whole * len(times)
+    if whole < len(days) and days[whole] == day:
+        rank += bisect_right(times, second)
+    return bisect_left(indexes, rank)
+
+
+def _latest(found: Periods, number: int) -> int:
+    days, times = found.block(number)
+    indexes = _indexes(found, days, times)
+    return days[indexes[-1] // len(times)] * DAY + times[indexes[-1] % len(times)] if indexes else 0
+
+
+def _instant(moment: datetime) -> int:
+    return moment.toordinal() * DAY + moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+def _of_dates(rule: Rule) -> Rule:
+    rule = replace(rule, by_hour=(), by_minute=(), by_second=())
+    chooses = rule.by_month or rule.by_week_no or rule.by_year_day or rule.by_month_day or rule.by_day
+    return rule if chooses else replace(rule, by_set_pos=())
