@@ -125,7 +125,8 @@ class Zones:
             abbreviation = clean(tzid).upper() in IANA_ABBREVIATIONS
             # A constant offset agrees with any zone for half of the year.
             constant = abbreviation or reading.name is None or reading.name == "UTC" or reading.name.startswith("Etc/")
-            moment = _difference(definition, reading.tzinfo, _span(self._window, _YEAR if constant else _DAY))
+            first, last = _span(self._window, _YEAR if constant else _DAY)
+            moment = _difference(definition, reading.tzinfo, first, min(last, definition.ends or last))
             if moment is None:
                 return Zone(reading.tzinfo, reading.name, "event")
             otherwise = (
@@ -139,7 +140,7 @@ class Zones:
                 notice = f"{otherwise} The definition was used."
         zone = self._calendar.tzinfo
         # What shows the same time as the calendar's zone for more than two years may bear its name.
-        if _difference(definition, zone, _span(self._window, _YEAR)) is None:
+        if _difference(definition, zone, *_span(self._window, _YEAR)) is None:
             return Zone(zone, self._calendar.name, "vtimezone", notice)
         return Zone(definition, None, "vtimezone", notice)
 
@@ -152,10 +153,14 @@ def feed_zone(text: str) -> Zone | None:
     """
     if (first := text.find("BEGIN:VEVENT")) < 0:
         first = len(text)
-    head = _FEED_ZONE.search(text, 0, first) or _FEED_ZONE.search(text, first)
+    head = _FEED_ZONE.search(text, 0, first)
+    # Behind the events it is rare; to look there with the patterns takes a second in a feed of 50 MB.
+    if head is None and "\nX-WR-TIMEZONE" in text:
+        head = _FEED_ZONE.search(text, first)
     if head is not None:
         return _named(head[1])
-    zones = {_of_definition(found[1]) for found in _DEFINITION.finditer(text)}
+    end = len(text) if text.find("\nBEGIN:VTIMEZONE", first) >= 0 else first
+    zones = {_of_definition(found[1]) for found in _DEFINITION.finditer(text, 0, end)}
     return zones.pop() if len(zones) == 1 else None
 
 
@@ -189,15 +194,15 @@ def _alias(components: list[Component]) -> Reading | None:
 def _span(window: Window, margin: timedelta) -> tuple[datetime, datetime]:
     """The window with a margin on both sides, at most a lifetime, and within Python's calendar in any zone."""
     start = max(window.start, _FIRST + margin) - margin
-    return start, min(start + _LONGEST, min(window.end, _LAST - margin) + margin)
+    end = min(window.end, _LAST - margin) + margin
+    return start, end if end - start < _LONGEST else start + _LONGEST
 
 
-def _difference(definition: Definition, other: tzinfo, span: tuple[datetime, datetime]) -> datetime | None:
-    """The first instant found in the span at which two zones show different times.
+def _difference(definition: Definition, other: tzinfo, first: datetime, last: datetime) -> datetime | None:
+    """The first instant found in [first, last] at which two zones show different times.
 
     Looked at are each half day and the seconds around each change of the definition's clocks.
     """
-    first, last = span
     moments = {first + number * _DAY / 2 for number in range((last - first) // (_DAY / 2) + 1)}
     for onset in definition.transitions(first, last):
         moments |= {onset - timedelta(seconds=1), onset}

@@ -65,6 +65,10 @@ class Observance:
                 high, span = low, 4 * span
         return max(found, default=None)
 
+    @property
+    def is_endless(self) -> bool:
+        return any(rule.count is None and rule.until is None for rule, _ in self.rules)
+
     def earliest(self) -> datetime | None:
         """The first onset of all; None where ten years from DTSTART have none."""
         begin = shifted(self.start, -self.before)

@@ -87,6 +87,17 @@ class Definition(tzinfo):
         local = moment + offset
         return local.replace(fold=1) if again else local
 
+    @property
+    def ends(self) -> datetime | None:
+        """Where it is a list of changes, the last of them (aware, UTC): of what comes later it says nothing.
+
+        The Events Calendar lists the changes of a few years. None: a rule goes on, or the clocks stand.
+        """
+        if len(self._observances) < 2 or any(one.is_endless for one in self._observances):
+            return None
+        last = [onset for one in self._observances if (onset := one.latest(datetime.max)) is not None]
+        return max(last).replace(tzinfo=UTC) if last else None
+
     def transitions(self, start: datetime, end: datetime) -> list[datetime]:
         """Onsets in [start, end), ascending; all aware, in UTC."""
         years = (self._year(number) for number in range(start.year, end.year + 1))
