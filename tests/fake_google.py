@@ -80,10 +80,6 @@ class FakeGoogle:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    @property
-    def root(self) -> str:
-        return f"{self.url}/calendar/v3"
-
     def __enter__(self) -> FakeGoogle:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self

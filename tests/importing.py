@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import httpx
 from psycopg import sql
 
 from calimport import database
@@ -28,7 +29,8 @@ class Importer:
     """Runs imports and looks at what they left."""
 
     connection: database.Connection
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=lambda: Settings(fetch_attempts=1))
+    transport: httpx.AsyncBaseTransport | None = None
     now: datetime = NOW
     numbers: Any = field(default_factory=count)
 
@@ -61,7 +63,7 @@ class Importer:
         """The four mapped steps; as in Airflow, a step that fails ends the batch."""
         step, ids = self.step(dag_run_id), batch["calendar_ids"]
         try:
-            if extract(step, ids):
+            if extract(step, ids, self.transport):
                 normalize(step, ids)
                 diff(step, ids)
                 apply(step, ids)

@@ -16,15 +16,16 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from calimport import errors
+from calimport import errors, sources
 from calimport.fetching import Http
 from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
 from calimport.sources import google_credentials
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
-from calimport.sources.google import calendar_id, fetch, parse
+from calimport.sources.google import calendar_id, parse
 from calimport.windows import Window, WindowRequest
 from tests.fake_google import Failure, FakeCalendar, FakeGoogle
+from tests.loopback import Loopback
 
 # The hook loads a user's sign-in with a function that google-auth would rather see replaced.
 pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
@@ -129,8 +130,9 @@ def request(**changes: Any) -> FetchRequest:
 
 def fetched(server: FakeGoogle, *, settings: dict[str, Any] | None = None, **changes: Any) -> Feed:
     async def run() -> Feed:
-        async with Http(Settings(google_api_root=server.root, **(settings or {}))) as http:
-            return await fetch(request(**changes), http)
+        loopback = Loopback({"www.googleapis.com": server.url})
+        async with Http(Settings(**{"fetch_attempts": 1, **(settings or {})}), loopback) as http:
+            return await sources.fetch("google", request(**changes), http)
 
     return asyncio.run(run())
 
@@ -497,7 +499,7 @@ class Recording(httpx.AsyncBaseTransport):
 def test_a_recording_of_the_listing_alone_is_enough():
     async def run() -> Feed:
         async with Http(Settings(), Recording()) as http:
-            return await fetch(request(connection_id=None), http)
+            return await sources.fetch("google", request(connection_id=None), http)
 
     feed = asyncio.run(run())
 

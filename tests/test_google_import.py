@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from calimport.settings import Settings
 from tests.fake_google import Failure
 from tests.importing import Importer
+from tests.loopback import Loopback
 from tests.test_google import (  # noqa: F401 - fixtures
     TEAM,
     airflow_home,
@@ -38,7 +38,7 @@ def importer(connection, fake):  # noqa: F811
     connection.commit()
     connection.autocommit = True
     fake.calendars[TEAM] = calendar(TALK, TEA, RUN)
-    importer = Importer(connection, Settings(google_api_root=fake.root))
+    importer = Importer(connection, transport=Loopback({"www.googleapis.com": fake.url}))
     importer.add("team", TEAM, connection_id="google")
     return importer
 

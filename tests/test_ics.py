@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from calimport import fetching
+from calimport import fetching, sources
 from calimport.errors import (
     CalimportError,
     CredentialsMissing,
@@ -40,7 +40,6 @@ from calimport.errors import (
 )
 from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
-from calimport.sources import ics
 from calimport.sources.base import Feed, FetchRequest, ParseContext
 from calimport.windows import Window, WindowRequest
 from tests.web import Asked, Reply, Web, serve
@@ -79,8 +78,8 @@ def fetch(
     )
 
     async def run() -> Feed:
-        async with fetching.Http(Settings(**settings)) as http:
-            return await ics.fetch(request, http)
+        async with fetching.Http(Settings(**{"fetch_attempts": 1, **settings})) as http:
+            return await sources.fetch("ics", request, http)
 
     return asyncio.run(run())
 
@@ -191,7 +190,7 @@ def test_a_password_is_not_sent_on_in_the_clear():
 
     async def run() -> None:
         async with fetching.Http(Settings(), httpx.MockTransport(answer)) as http:
-            await http.get("https://a.example/", headers={"Authorization": "Basic eA=="})
+            await http.get("https://a.example/", auth=fetching.Auth("Basic eA==", owner="ann"))
 
     asyncio.run(run())
 
@@ -449,7 +448,7 @@ def test_every_error_of_httpx_is_one_of_ours(error_class):
         raise error_class("at https://a.example/private-1")
 
     async def run() -> None:
-        async with fetching.Http(Settings(), httpx.MockTransport(fail)) as http:
+        async with fetching.Http(Settings(fetch_attempts=1), httpx.MockTransport(fail)) as http:
             await http.get("https://a.example/private-1")
 
     expected = FeedTimeout if issubclass(error_class, httpx.TimeoutException) else FeedConnectionFailed

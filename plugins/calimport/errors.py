@@ -23,6 +23,7 @@
     │   ├── FeedNotFound              404, 410
     │   ├── FeedForbidden             401, 403
     │   ├── FeedMovedTooOften
+    │   ├── FeedHostUnexpected        it leads to a host that its kind of source has no business with
     │   └── FeedStatusUnexpected
     ├── FeedInvalid                   what came is not a feed: do not retry, tell the owner
     │   ├── FeedIsWebPage
@@ -154,6 +155,12 @@ class FeedForbidden(FeedRefused):
 
 class FeedMovedTooOften(FeedRefused):
     sentence = "The address leads from one page to the next without end. Please give the calendar's final address."
+
+
+class FeedHostUnexpected(FeedRefused):
+    sentence = (
+        "The calendar's website leads us to another website, from which we do not read. Please check the address."
+    )
 
 
 class FeedStatusUnexpected(FeedRefused):

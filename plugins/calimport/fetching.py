@@ -1,234 +1,267 @@
-"""HTTP for every source: one client, time-outs, caps, redirects, and each failure as an error of ours."""
+"""HTTP for every source: redirects, retries, budgets, JSON, and each failure as an error of ours.
+
+What a source asks for through :class:`Http` either comes whole or raises. A request that fails in a way that may pass
+(a status such as 503, a connection refused or dropped) is sent again a few times, after a random wait that grows; a
+time-out is not, since it has cost enough. All of it stays within ``fetch_timeout``.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from calimport import json_text
+from calimport.authorization import Auth
+from calimport.budgets import Budget, LocalBudget, Rate, credential_key, host_key
+from calimport.client import Client, http_url
 from calimport.errors import (
-    CalimportError,
     FeedConnectionFailed,
-    FeedForbidden,
-    FeedHostUnknown,
     FeedMovedTooOften,
-    FeedNotFound,
-    FeedServerError,
-    FeedStatusUnexpected,
     FeedTimeout,
-    FeedTlsInvalid,
-    FeedTooLarge,
     FeedTruncated,
-    FeedUnparsable,
     QuotaExceeded,
     SourceUnsupported,
-    mask,
     mask_url,
 )
+from calimport.fetching_errors import (
+    PASSING_STATUSES,
+    Response,
+    is_throttled,
+    raise_for_status,
+    retry_after,
+)
+from calimport.hosts import Hosts, host, origin
 from calimport.settings import Settings
 
-# They write every address to the log, private ones too: httpx at INFO, httpcore at DEBUG.
-for _library in ("httpx", "httpcore"):
-    logging.getLogger(_library).setLevel(logging.WARNING)
+__all__ = ["Auth", "Http", "Response", "http_url", "raise_for_status", "retry_after"]
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: What httpx decompresses piece by piece, so that the caps hold before memory is gone. Brotli in one piece, and one
-#: compression within another, can turn a kilobyte into gigabytes.
-_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-_PASSING_STATUSES = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Response:
-    """A whole answer, its body decompressed."""
-
-    status: int
-    headers: httpx.Headers
-    content: bytes
-    url: str
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: What may follow a redirect to another host. A key may stand in any other header.
+_HARMLESS_HEADERS: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 
 
 class Http:
-    """What a source fetches through. Counts what it cost.
+    """What a source fetches one calendar through. Counts what it cost.
 
-    :param transport: replaces the network, for replay and for tests.
+    :param transport: replaces the network: for replay, and in tests, where it leads each host to the loopback
+        interface.
+    :param budget: how often hosts and credentials may be asked; default: one of this object's own.
+    :param sleep: waits so many seconds.
+    :param jitter: a number from 0 to 1, the share of a back-off that is waited.
     """
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        budget: Budget | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self.settings = settings
-        self.requests = 0
-        self.bytes_received = 0
+        self.retries = 0
         #: Without a network no credentials are needed: a source may then go without them.
         self.replayed = getattr(transport, "replayed", False)
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            verify=_tls(),
-            headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip, deflate"},
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._hosts = Hosts(None)
+        self._default_rate = Rate(settings.host_requests_per_second, settings.host_request_burst)
+        self._host_rate = self._credential_rate = self._default_rate
+        self._budget = budget or LocalBudget()
+        self._sleep = sleep
+        self._jitter = jitter
+        self._deadline = 0.0
+        self._client = Client(settings, transport)
 
     async def __aenter__(self) -> Http:
+        self._deadline = asyncio.get_running_loop().time() + self.settings.fetch_timeout
         await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: Any) -> None:
         await self._client.__aexit__(*exc_info)
 
-    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    @property
+    def requests(self) -> int:
+        """Every one that was sent, redirects and retries too."""
+        return self._client.requests
+
+    @property
+    def bytes_received(self) -> int:
+        """Of all bodies, as they travelled."""
+        return self._client.bytes_received
+
+    def restrict(
+        self, hosts: tuple[str, ...], *, host_rate: Rate | None = None, credential_rate: Rate | None = None
+    ) -> None:
+        """Call only these hosts from now on, https alone, and the calendar's own: see :meth:`own`.
+
+        :param host_rate: what the provider documents for all requests to its hosts.
+        :param credential_rate: what it documents for one key or user.
+        """
+        self._hosts = Hosts(hosts)
+        self._host_rate = host_rate or self._default_rate
+        self._credential_rate = credential_rate or self._default_rate
+
+    def own(self, url: str) -> str:
+        """Let the calendar's own address, as configured, be called. The URL to call: ``webcal://`` is ``https://``.
+
+        :raises SourceUnsupported: it is no http, https or webcal URL.
+        """
+        url = http_url(url)
+        self._hosts.add_own(url)
+        return url
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+        throttled: Callable[[Response], bool] = is_throttled,
+    ) -> Response:
         """GET ``url``, redirects followed; any status comes back: see :func:`raise_for_status`.
 
-        ``webcal://`` is ``https://``. ``Authorization`` is not sent on to another host.
+        Credentials are not sent on to another host.
 
+        :param params: added to the query.
+        :param throttled: whether an answer says that there were too many requests: status 429, unless the provider has
+            other ways to say so.
+        :raises FeedHostUnexpected: the address, or one that it redirects to, is on a host that the source may not call.
+        :raises QuotaExceeded: the budget has no slot within the time of this fetch.
         :raises CalimportError: the class of what went wrong on the way.
         """
-        try:
-            async with asyncio.timeout(self.settings.fetch_timeout):
-                return await self._get(url, dict(headers or {}))
-        except TimeoutError as error:
-            raise FeedTimeout(detail=f"{mask_url(url)}: over {self.settings.fetch_timeout:g} s in all") from error
+        if params:
+            url += ("&" if urlsplit(url).query else "?") + str(httpx.QueryParams(dict(params)))
+        return await self._retried("GET", url, dict(headers or {}), None, auth, throttled)
 
-    async def _get(self, url: str, headers: dict[str, str]) -> Response:
-        for _ in range(self.settings.max_redirects + 1):
-            url = http_url(url)
+    async def get_json(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
+    ) -> Any:
+        """The JSON that a GET gives.
+
+        :raises FeedUnparsable: the answer is not JSON.
+        :raises CalimportError: its status is not 200, or as for :meth:`get`.
+        """
+        accept = {"Accept": "application/json"} | dict(headers or {})
+        return _json(await self.get(url, params=params, headers=accept, auth=auth))
+
+    async def post_json(
+        self, url: str, body: Any, *, headers: Mapping[str, str] | None = None, auth: Auth | None = None
+    ) -> Any:
+        """The JSON that a POST of JSON gives. It may be sent again, so it must only ask (a GraphQL query).
+
+        A redirect is not followed, and so an error.
+
+        :raises FeedUnparsable: the answer is not JSON.
+        :raises CalimportError: its status is not 200, or as for :meth:`get`.
+        """
+        own = {"Accept": "application/json", "Content-Type": "application/json"}
+        content = json_text.canonical(body)
+        return _json(await self._retried("POST", url, own | dict(headers or {}), content, auth, is_throttled))
+
+    async def _retried(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        auth: Auth | None,
+        throttled: Callable[[Response], bool],
+    ) -> Response:
+        url = http_url(url)
+        for attempt in range(1, self.settings.fetch_attempts + 1):
+            response, failure = None, None
             try:
-                response = await self._get_once(url, headers)
-            except httpx.HTTPError as error:
-                raise connection_error(error, url) from error
+                async with asyncio.timeout_at(self._deadline):
+                    response = await self._redirected(method, url, headers, content, auth)
+            except TimeoutError as error:
+                raise self._out_of_time(url) from error
+            except (FeedConnectionFailed, FeedTruncated) as error:
+                failure = error
+            backoff = min(self.settings.retry_delay * 2 ** (attempt - 1), self.settings.retry_delay_max)
+            wait = backoff * self._jitter()
+            if response is not None:
+                is_too_much = throttled(response)
+                if not is_too_much and response.status not in PASSING_STATUSES:
+                    return response
+                asked = retry_after(response)
+                if is_too_much or asked is not None:
+                    self._budget.postpone(self._slots(response.url, auth)[-1], backoff if asked is None else asked)
+                wait = max(wait, asked or 0.0)
+            is_last = attempt == self.settings.fetch_attempts
+            if is_last or wait > min(self.settings.retry_delay_max, self._seconds_left()):
+                break
+            self.retries += 1
+            why = f"HTTP {response.status}" if response is not None else type(failure).__name__
+            log.info("Retry %d of %s after %s, in %.1f s", attempt, mask_url(url), why, wait)
+            await self._wait(wait)
+        if response is not None:
+            return response
+        assert failure is not None  # noqa: S101 - one of the two, since there is at least one attempt
+        raise failure
+
+    async def _redirected(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, auth: Auth | None
+    ) -> Response:
+        comes_from = None
+        for _ in range(self.settings.max_redirects + 1):
+            self._hosts.check(url, comes_from=comes_from)
+            await self._reserve(url, auth)
+            response = await self._client.send(method, url, headers, content, auth)
             location = response.headers.get("location")
-            if response.status not in _REDIRECTS or not location:
+            if method != "GET" or response.status not in _REDIRECTS or not location:
                 return response
-            target = http_url(_joined(url, location))
-            if not _is_as_safe(url, target):
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-            url = target
+            comes_from, url = url, http_url(_joined(url, location))
+            if not _is_as_safe(comes_from, url):
+                auth = None
+                headers = {name: value for name, value in headers.items() if name.lower() in _HARMLESS_HEADERS}
         raise FeedMovedTooOften(detail=f"{mask_url(url)}: over {self.settings.max_redirects} redirects")
 
-    async def _get_once(self, url: str, headers: dict[str, str]) -> Response:
-        self.requests += 1
-        async with self._client.stream("GET", url, headers=headers) as response:
-            body = bytearray()
-            try:
-                if _content_length(response) > self.settings.max_bytes:
-                    raise FeedTooLarge(detail=f"{mask_url(url)}: Content-Length {response.headers['content-length']}")
-                if (encoding := response.headers.get("content-encoding", "").strip().lower()) not in _ENCODINGS:
-                    raise FeedUnparsable(
-                        detail=f"{mask_url(url)}: Content-Encoding {encoding}, which was not asked for"
-                    )
-                async for chunk in response.aiter_bytes():
-                    body += chunk
-                    if response.num_bytes_downloaded > self.settings.max_bytes:
-                        raise FeedTooLarge(detail=f"{mask_url(url)}: over {self.settings.max_bytes} bytes")
-                    if len(body) > self.settings.max_decompressed_bytes:
-                        raise FeedTooLarge(
-                            detail=f"{mask_url(url)}: over {self.settings.max_decompressed_bytes} bytes decompressed"
-                        )
-            finally:
-                self.bytes_received += response.num_bytes_downloaded
-            return Response(response.status_code, response.headers, bytes(body), url)
+    async def _reserve(self, url: str, auth: Auth | None) -> None:
+        """Wait for a slot in the budgets of host and credential."""
+        if self.replayed:
+            return
+        on_host, of_credential = self._slots(url, auth)
+        wait = self._budget.reserve(on_host | of_credential)
+        if wait > self._seconds_left():
+            raise QuotaExceeded(detail=f"{mask_url(url)}: no slot for {wait:.0f} s", retry_after=wait)
+        if wait > 0:
+            await self._wait(wait)
+
+    def _slots(self, url: str, auth: Auth | None) -> tuple[dict[str, Rate], dict[str, Rate]]:
+        """What a request takes from: the host's budget, and the credential's; without one the host's again."""
+        rate = self._host_rate if self._hosts.is_declared(url) else self._default_rate
+        on_host = {host_key(host(url)): rate}
+        return on_host, {credential_key(auth.owner): self._credential_rate} if auth else on_host
+
+    async def _wait(self, seconds: float) -> None:
+        if not self.replayed:  # a recording has nobody who could be asked too often
+            await self._sleep(seconds)
+
+    def _seconds_left(self) -> float:
+        return self._deadline - asyncio.get_running_loop().time()
+
+    def _out_of_time(self, url: str) -> FeedTimeout:
+        return FeedTimeout(detail=f"{mask_url(url)}: over {self.settings.fetch_timeout:g} s in all")
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """One for the process: reading the certificates takes longer than many a fetch."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def http_url(url: str) -> str:
-    """``url`` with ``webcal`` and ``webcals`` read as ``https``.
-
-    :raises SourceUnsupported: it is not an http, https or webcal URL with a host.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        scheme = {"webcal": "https", "webcals": "https"}.get(parts.scheme.lower(), parts.scheme.lower())
-        if scheme not in ("http", "https") or not parts.hostname:
-            raise SourceUnsupported(detail=f"scheme {parts.scheme!r}")
-        _ = parts.port  # raises where it is none
-        absolute = urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
-        httpx.URL(absolute)
-    except (ValueError, httpx.InvalidURL):
-        raise SourceUnsupported(detail="the address is not a URL") from None
-    return absolute
-
-
-def raise_for_status(response: Response) -> None:
-    """Raise the error that the status stands for; 200 and 304 pass.
-
-    :raises CalimportError: any other status.
-    """
-    status = response.status
-    if status in (200, 304):
-        return
-    detail = f"{mask_url(response.url)}: HTTP {status}"
-    if status in (404, 410):
-        raise FeedNotFound(detail=detail)
-    if status in (401, 403, 407):
-        raise FeedForbidden(detail=detail)
-    if status == 429:
-        raise QuotaExceeded(detail=detail, retry_after=retry_after(response))
-    if status in _PASSING_STATUSES:
-        raise FeedServerError(detail=detail, retry_after=retry_after(response))
-    raise FeedStatusUnexpected(
-        f"The calendar's website answered with status {status} instead of a calendar. Please check the address.",
-        detail=detail,
-    )
-
-
-def retry_after(response: Response) -> float | None:
-    """Seconds of ``Retry-After`` (RFC 9110, 10.2.3), counted from the answer's own ``Date`` when it names a time."""
-    raw = response.headers.get("retry-after", "").strip()
-    if raw.isdigit():
-        return float(raw)
-    try:
-        answered = parsedate_to_datetime(response.headers["date"])
-        return max(0.0, (_aware(parsedate_to_datetime(raw)) - _aware(answered)).total_seconds())
-    except (KeyError, ValueError):
-        return None
-
-
-def connection_error(error: httpx.HTTPError, url: str) -> CalimportError:
-    """The error of ours that stands for one of httpx's."""
-    detail = f"{mask_url(url)}: {type(error).__name__}: {mask(str(error))}"
-    if isinstance(error, httpx.TimeoutException):
-        return FeedTimeout(detail=detail)
-    if isinstance(error, httpx.UnsupportedProtocol):
-        return SourceUnsupported(detail=detail)
-    if isinstance(error, httpx.DecodingError):
-        return FeedUnparsable(detail=detail)
-    if isinstance(error, httpx.RemoteProtocolError) and "complete message body" in str(error):
-        return FeedTruncated(detail=detail)  # fewer bytes than announced
-    causes = _causes(error)
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return FeedTlsInvalid(detail=detail)
-    if isinstance(error, httpx.ConnectError) and ("getaddrinfo" in str(error) or _is_dns(causes)):
-        return FeedHostUnknown(detail=detail)
-    return FeedConnectionFailed(detail=detail)
-
-
-def _is_dns(causes: list[BaseException]) -> bool:
-    import socket
-
-    return any(isinstance(cause, socket.gaierror) for cause in causes)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    causes: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in causes:
-        causes.append(current)
-        current = current.__cause__ or current.__context__
-    return causes
+def _json(response: Response) -> Any:
+    raise_for_status(response)
+    return json_text.loads(response.content)
 
 
 def _joined(url: str, location: str) -> str:
@@ -240,14 +273,4 @@ def _joined(url: str, location: str) -> str:
 
 def _is_as_safe(url: str, target: str) -> bool:
     """Whether what is secret for ``url`` may go to ``target``: the same host, and not from https to http."""
-    before, after = urlsplit(url), urlsplit(target)
-    return after.netloc == before.netloc and (after.scheme == before.scheme or after.scheme == "https")
-
-
-def _content_length(response: httpx.Response) -> int:
-    raw = response.headers.get("content-length", "")
-    return int(raw) if raw.isdigit() else 0
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return origin(target) in (origin(url), origin(url).replace("http://", "https://", 1))

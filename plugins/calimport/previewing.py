@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
     import pandas as pd
 
+    from calimport.budgets import Budget
     from calimport.har_recorder import Recorder
 
 AUTO: Final = "auto"
@@ -239,15 +241,22 @@ async def _fetch(
 ) -> Feed:
     from calimport.fetching import Http
 
-    module = sources.load(kind)
     transport = _transport(replay)
     recorder = _recorder(record, transport, settings)
     try:
-        async with Http(settings, recorder or transport) as http:
-            return await module.fetch(request, http)
+        async with Http(settings, recorder or transport, budget=_budget()) as http:
+            return await sources.fetch(kind, request, http)
     finally:
         if recorder and record:
             recorder.write(record)
+
+
+@cache
+def _budget() -> Budget:
+    """One for all previews of this process, which has no database to share it through."""
+    from calimport.budgets import LocalBudget
+
+    return LocalBudget()
 
 
 def _transport(replay: Path | None) -> httpx.AsyncBaseTransport | None:

@@ -1,15 +1,20 @@
 """The kinds of source, one module each, and which of them reads a given address.
 
-A source module has two functions, and nothing else calls the outside world or knows the provider's format::
+A source module has these names, and nothing else calls the outside world or knows the provider's format::
 
+    HOSTS: Final = ("api.example.com",)          # the provider's hosts; the calendar's own host need not be named
+    RETAINS_PAST: Final[bool | None] = False     # whether a fetch brings past events too; None: the feed itself shows
     async def fetch(request: FetchRequest, http: Http) -> Feed
     def parse(feed: bytes, context: ParseContext) -> Parsed
+
+and, where the provider documents limits, ``HOST_RATE`` and ``CREDENTIAL_RATE`` (:class:`calimport.budgets.Rate`).
 """
 
 from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -20,7 +25,10 @@ if TYPE_CHECKING:
     from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 
     class Source(Protocol):
-        """What :func:`load` returns: a module with these two functions."""
+        """What :func:`load` returns: a module with these names."""
+
+        HOSTS: tuple[str, ...]
+        RETAINS_PAST: bool | None
 
         async def fetch(self, request: FetchRequest, http: Http) -> Feed: ...
         def parse(self, feed: bytes, context: ParseContext) -> Parsed: ...
@@ -45,6 +53,24 @@ def load(kind: str) -> Source:
         return importlib.import_module(MODULES[kind])
     except KeyError:
         raise SourceUnsupported(f"There is no kind of source named {kind!r}; known: {', '.join(MODULES)}.") from None
+
+
+async def fetch(kind: str, request: FetchRequest, http: Http) -> Feed:
+    """One complete fetch of one calendar, and what it cost. The source calls no host but its own and the calendar's.
+
+    :param http: made for this fetch alone.
+    :raises CalimportError: the calendar cannot be fetched, or not as a whole.
+    """
+    module = load(kind)
+    http.restrict(
+        module.HOSTS,
+        host_rate=getattr(module, "HOST_RATE", None),
+        credential_rate=getattr(module, "CREDENTIAL_RATE", None),
+    )
+    if request.source is not None and "://" in request.source:
+        http.own(request.source)
+    feed = await module.fetch(request, http)
+    return replace(feed, requests=http.requests, bytes_received=http.bytes_received)
 
 
 def detect(source: str | None, *, connection_id: str | None = None) -> str:

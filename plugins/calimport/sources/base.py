@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
+from calimport.json_text import canonical
 from calimport.settings import Settings
 from calimport.windows import Window, WindowRequest
 
@@ -46,8 +47,19 @@ class Feed:
     validators: Mapping[str, str] = field(default_factory=dict)
     #: What was asked for, where the source lists by time; None: all that the source has.
     window: Window | None = None
-    requests: int = 1
+    #: What it cost. Filled in by :func:`calimport.sources.fetch`.
+    requests: int = 0
     bytes_received: int = 0
+
+    @classmethod
+    def of_json(cls, document: Any, *, timezone: str | None = None) -> Feed:
+        """A feed of one JSON document, the same bytes however its members were ordered and its pages cut."""
+        return cls.of_bytes(canonical(document), timezone=timezone)
+
+    @classmethod
+    def of_bytes(cls, content: bytes, *, timezone: str | None = None) -> Feed:
+        """A feed all of whose bytes mean something."""
+        return cls(content, sha256(content).digest(), timezone=timezone)
 
 
 @dataclass(frozen=True)
@@ -101,4 +113,4 @@ def bounded_uid(uid: str) -> str:
     """``uid``, or its beginning and a digest where it is longer than an index of PostgreSQL takes (RFC 5545: any)."""
     if len(uid.encode("utf-8", "replace")) <= _LONGEST_UID:
         return uid
-    return f"{uid[:100]}…{hashlib.sha256(uid.encode('utf-8', 'replace')).hexdigest()}"
+    return f"{uid[:100]}…{sha256(uid.encode('utf-8', 'replace')).hexdigest()}"

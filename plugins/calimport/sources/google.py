@@ -12,7 +12,6 @@ https://developers.google.com/workspace/calendar/api/v3/reference
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -21,23 +20,24 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
+from calimport import json_text
+from calimport.budgets import Rate
+from calimport.completeness import Page, objects, pages, part
 from calimport.errors import (
     CalimportError,
-    ConfigurationError,
     CredentialsForbidden,
     CredentialsInvalid,
     CredentialsMissing,
     FeedIncomplete,
     FeedNotFound,
-    FeedTimeout,
-    FeedTooLarge,
     FeedUnparsable,
     QuotaExceeded,
     SourceUnsupported,
 )
-from calimport.fetching import Http, Response, raise_for_status, retry_after
+from calimport.fetching import Auth, Http, Response, raise_for_status, retry_after
+from calimport.json_text import canonical
 from calimport.sources.base import Feed, FetchRequest
 from calimport.sources.google_credentials import access_token
 from calimport.sources.google_events import parse
@@ -46,6 +46,14 @@ from calimport.zones import iana_name
 
 __all__ = ["fetch", "parse"]
 
+HOSTS: Final = ("www.googleapis.com",)
+RETAINS_PAST: Final = True
+#: 10,000 requests a minute by all users of a project, 600 by one; both less a tenth, since others may use the project.
+#: https://developers.google.com/workspace/calendar/api/guides/quota
+HOST_RATE: Final = Rate(150, 100)
+CREDENTIAL_RATE: Final = Rate(9, 60)
+
+_ROOT: Final = "https://www.googleapis.com/calendar/v3"
 #: The most that Google gives in one page.
 _PAGE_SIZE: Final = 2500
 #: What of a calendar is about the calendar; the rest is how this user's screen shows it.
@@ -74,20 +82,13 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
     :raises CalimportError: the calendar cannot be read, or not as a whole.
     """
-    requests_before, bytes_before = http.requests, http.bytes_received
-    try:
-        async with asyncio.timeout(http.settings.fetch_timeout):
-            document, window = await _read(_Api(request, http), request)
-    except TimeoutError as error:
-        raise FeedTimeout(detail=f"Google Calendar: over {http.settings.fetch_timeout:g} s in all") from error
+    document, window = await _read(_Api(request, http), request)
     return Feed(
-        content=_canonical(document),
+        content=canonical(document),
         meaning_hash=_meaning_hash(document),
         timezone=_zone(document["calendar"]),
         validators={},  # a syncToken belongs here, beside the parameters that it was given for
         window=window,
-        requests=http.requests - requests_before,
-        bytes_received=http.bytes_received - bytes_before,
     )
 
 
@@ -135,26 +136,19 @@ async def _events(
         "timeMax": _timestamp(window.end + margin),
         "maxResults": str(_PAGE_SIZE),
     }
+    head: dict[str, Any] = {}
+
+    async def ask(token: str | None) -> Page:
+        page = await api.get(f"/calendars{calendar_path}/events", parameters | ({"pageToken": token} if token else {}))
+        items = objects(page.get("items"), "events")
+        head.update({name: value for name, value in page.items() if name != "items" and name not in head})
+        return Page(items, page.get("nextPageToken") or None)
+
     events: dict[str, dict[str, Any]] = {}
-    head: dict[str, Any] | None = None
-    tokens: set[str] = set()
-    for number in range(1, api.http.settings.max_pages + 1):
-        with _Part("page", number, whole=number == 1):
-            page = await api.get(f"/calendars{calendar_path}/events", parameters)
-            items = page.get("items")
-            if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-                raise FeedIncomplete(detail="the page has no list of events")
-        head = head or {name: value for name, value in page.items() if name != "items"}
+    async for items in pages(ask, None, max_pages=api.http.settings.max_pages):
         # By id: a listing that shifts between two requests may show an event twice, the later state last.
-        events |= {str(item.get("id") or _canonical(item)): item for item in items}
-        token = page.get("nextPageToken")
-        if not token:
-            return head, [events[key] for key in sorted(events)]
-        if token in tokens:
-            raise FeedIncomplete(detail=f"page {number}: the next page's token came before")
-        tokens.add(token)
-        parameters["pageToken"] = token
-    raise FeedTooLarge(detail=f"over {api.http.settings.max_pages} pages")
+        events |= {str(item.get("id") or canonical(item)): item for item in items}
+    return head, [events[key] for key in sorted(events)]
 
 
 async def _colors(api: _Api, events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -163,7 +157,7 @@ async def _colors(api: _Api, events: list[dict[str, Any]]) -> dict[str, Any]:
     if not used:
         return {}
     try:
-        with _Part("colors", 1):
+        with part("colors"):
             palette = (await api.get("/colors")).get("event")
     except FeedIncomplete:
         if api.replayed:
@@ -171,27 +165,6 @@ async def _colors(api: _Api, events: list[dict[str, Any]]) -> dict[str, Any]:
         raise
     palette = palette if isinstance(palette, dict) else {}
     return {color: palette[color] for color in used if color in palette}
-
-
-class _Part:
-    """What fails here leaves the fetch without one of its parts, whatever the reason, so it is FeedIncomplete.
-
-    Errors that say more than that keep their class: those of credentials, of quota and of size.
-    """
-
-    def __init__(self, name: str, number: int, *, whole: bool = False) -> None:
-        self._what = f"{name} {number}"
-        self._whole = whole
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self._whole or not isinstance(error, CalimportError):
-            return
-        if isinstance(error, (ConfigurationError, QuotaExceeded, FeedTooLarge)):
-            return
-        detail = f"{self._what}: {error.error_class}: {error.detail}"
-        raise FeedIncomplete(detail=detail, retry_after=error.retry_after) from error
 
 
 class _Api:
@@ -202,31 +175,25 @@ class _Api:
         self.replayed = http.replayed
         self._connection_id = request.connection_id
         self._token: str | None = None
-        self._bytes_left = http.settings.max_decompressed_bytes
 
     async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
-        url = f"{self.http.settings.google_api_root}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
-        response = await self._get(url)
+        response = await self._get(_ROOT + path, parameters)
         if response.status == 401 and not self.replayed:
             # "Get a new access token using the long-lived refresh token"; only if that fails the owner is asked.
             await self._sign_in(refused=self._token)
-            response = await self._get(url)
+            response = await self._get(_ROOT + path, parameters)
         _check(response)
-        self._bytes_left -= len(response.content)
-        if self._bytes_left < 0:
-            raise FeedTooLarge(detail=f"over {self.http.settings.max_decompressed_bytes} bytes in all")
-        try:
-            answer = json.loads(response.content)
-        except ValueError:
-            raise FeedUnparsable(detail="Google Calendar: the answer is not JSON") from None
+        answer = json_text.loads(response.content)
         if not isinstance(answer, dict):
             raise FeedUnparsable(detail="Google Calendar: the answer is not a JSON object")
         return answer
 
-    async def _get(self, url: str) -> Response:
+    async def _get(self, url: str, parameters: Mapping[str, str] | None) -> Response:
         if self._token is None and not self.replayed:
             await self._sign_in(refused=None)
-        return await self.http.get(url, headers={"Authorization": f"Bearer {self._token}"} if self._token else {})
+        # A token lives for an hour; what Google counts by is the user whom the connection stands for.
+        auth = Auth.bearer(self._token, owner=f"connection {self._connection_id}") if self._token else None
+        return await self.http.get(url, params=parameters, auth=auth, throttled=_is_quota)
 
     async def _sign_in(self, *, refused: str | None) -> None:
         if not self._connection_id:
@@ -242,7 +209,7 @@ def _check(response: Response) -> None:
     detail = f"Google Calendar: HTTP {response.status} {' '.join(sorted(reasons))}".rstrip()
     if response.status == 401:
         raise CredentialsInvalid(detail=detail)
-    if response.status == 429 or (response.status == 403 and reasons & _QUOTA_REASONS):
+    if _is_quota(response):
         raise QuotaExceeded(detail=detail, retry_after=retry_after(response))
     if response.status == 403:
         sentence = next((_FORBIDDEN_SENTENCES[reason] for reason in reasons if reason in _FORBIDDEN_SENTENCES), None)
@@ -250,6 +217,10 @@ def _check(response: Response) -> None:
     if response.status == 410:
         raise FeedIncomplete(detail=detail)
     raise_for_status(response)
+
+
+def _is_quota(response: Response) -> bool:
+    return response.status == 429 or (response.status == 403 and bool(_reasons(response.content) & _QUOTA_REASONS))
 
 
 def _reasons(body: bytes) -> set[str]:
@@ -302,13 +273,9 @@ def _timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-
-
 def _meaning_hash(document: Mapping[str, Any]) -> bytes:
     events = [
         {name: value for name, value in item.items() if name not in _VOLATILE_EVENT_FIELDS}
         for item in document["events"]
     ]
-    return sha256(_canonical({**document, "events": events})).digest()
+    return sha256(canonical({**document, "events": events})).digest()

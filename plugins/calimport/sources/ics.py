@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from calimport.connections import read_connection
 from calimport.errors import CredentialsMissing
-from calimport.fetching import Http, raise_for_status
+from calimport.fetching import Auth, Http, raise_for_status
 from calimport.icalendar_text import decode, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.zones import iana_name
@@ -17,24 +16,26 @@ from calimport.zones import iana_name
 _FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
 
 
+#: The calendar's own address alone, and where it leads.
+HOSTS: Final[tuple[str, ...]] = ()
+RETAINS_PAST: Final = None
+
+
 async def fetch(request: FetchRequest, http: Http) -> Feed:
     """GET the feed, conditionally where validators are known.
 
     :raises CalimportError: it cannot be fetched, is no calendar, or is not whole.
     """
-    url, headers = _address(request)
-    headers["Accept"] = "text/calendar, text/plain;q=0.8, */*;q=0.5"
+    url, auth = _address(request)
+    headers = {"Accept": "text/calendar, text/plain;q=0.8, */*;q=0.5"}
     if etag := request.validators.get("etag"):
         headers["If-None-Match"] = etag
     if last_modified := request.validators.get("last_modified"):
         headers["If-Modified-Since"] = last_modified
-    requests_before, bytes_before = http.requests, http.bytes_received
-    response = await http.get(url, headers=headers)
+    response = await http.get(http.own(url), headers=headers, auth=auth)
     raise_for_status(response)
-    requests, received = http.requests - requests_before, http.bytes_received - bytes_before
     if response.status == 304:
-        validators = dict(request.validators)
-        return Feed(None, None, validators=validators, requests=requests, bytes_received=received)
+        return Feed(None, None, validators=dict(request.validators))
     text = decode(
         response.content,
         content_type=response.headers.get("content-type", ""),
@@ -46,8 +47,6 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
         meaning_hash=meaning_hash(text),
         timezone=feed_timezone(text),
         validators={name: value for name, value in given.items() if value},
-        requests=requests,
-        bytes_received=received,
     )
 
 
@@ -104,10 +103,10 @@ def feed_timezone(text: str) -> str | None:
     return iana_name(found.group(1)) if found else None
 
 
-def _address(request: FetchRequest) -> tuple[str, dict[str, str]]:
-    """URL and headers; a private URL is the ``url`` of its connection's extra, its login goes as Basic auth."""
+def _address(request: FetchRequest) -> tuple[str, Auth | None]:
+    """URL and sign-in; a private URL is the ``url`` of its connection's extra, its login goes as Basic auth."""
     if request.connection_id is None:
-        return request.source or "", {}
+        return request.source or "", None
     connection = read_connection(request.connection_id)
     url = request.source or connection.extra.get("url")
     if not url:
@@ -115,11 +114,7 @@ def _address(request: FetchRequest) -> tuple[str, dict[str, str]]:
             f"The connection {request.connection_id} holds no address: put it into its extra, as "
             '{"url": "https://…"}.'
         )
-    headers = {}
-    if connection.login:
-        credentials = b64encode(f"{connection.login}:{connection.password}".encode()).decode()
-        headers["Authorization"] = f"Basic {credentials}"
-    return url, headers
+    return url, Auth.basic(connection.login, connection.password) if connection.login else None
 
 
 def _too_many(context: ParseContext) -> Notice:

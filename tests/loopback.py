@@ -1,0 +1,44 @@
+"""The internet on the loopback interface: a transport that leads each host to a server of the test.
+
+What :class:`calimport.fetching.Http` asks for stays what it is in production, ``https://www.eventbriteapi.com/…``: by
+that hosts, credentials and redirects are judged. Only the connection goes elsewhere, as with a proxy. A host that the
+test does not serve cannot be reached, and every request is on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+
+class Loopback(httpx.AsyncBaseTransport):
+    """A real transport to ``http://127.0.0.1:…`` servers.
+
+    :param servers: base addresses by host name; a path in them goes before the path that is asked for. An address on
+        the loopback interface is asked as it is.
+    """
+
+    def __init__(self, servers: Mapping[str, str]) -> None:
+        self._servers = {name: httpx.URL(url) for name, url in servers.items()}
+        self._inner = httpx.AsyncHTTPTransport(trust_env=False)
+        #: Each request as it was asked for, before it was led elsewhere.
+        self.asked: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        server = self._servers.get(request.url.host)
+        if server is None:
+            if request.url.host == "127.0.0.1":
+                return await self._inner.handle_async_request(request)
+            raise httpx.ConnectError(f"no server of this test is {request.url.host}")
+        path = server.raw_path.rstrip(b"/") + request.url.raw_path
+        url = request.url.copy_with(scheme=server.scheme, host=server.host, port=server.port, raw_path=path)
+        # The Host header stays the one that was asked for.
+        led = httpx.Request(
+            request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+        )
+        return await self._inner.handle_async_request(led)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
