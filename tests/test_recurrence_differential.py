@@ -194,11 +194,11 @@ def test_as_python_dateutil(rule_and_text, start):
 
 
 @settings(max_examples=200, deadline=None)
-@given(rules(), MOMENTS, st.integers(1, 60), st.data())
-def test_windows_are_slices_of_the_series(rule_and_text, start, count, data):
+@given(rules(), MOMENTS, st.sampled_from(["OMIT", "BACKWARD", "FORWARD"]), st.integers(1, 60), st.data())
+def test_windows_are_slices_of_the_series(rule_and_text, start, skip, count, data):
     """Whatever the window, with COUNT or without, the result is that part of the series expanded from DTSTART; so two
     windows side by side hold what one over both holds."""
-    rule, _ = rule_and_text
+    rule = replace(rule_and_text[0], rscale="GREGORIAN", skip=skip)
     seconds = int(SPANS[rule.freq].total_seconds())
     end = start + timedelta(seconds=seconds)
     low, high = sorted(data.draw(st.integers(-1000, seconds)) for _ in range(2))

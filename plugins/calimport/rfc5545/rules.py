@@ -93,7 +93,7 @@ def parse_rule(text: str) -> Rule:
     for name, frequencies in _FORBIDDEN.items():
         if name in parts and freq in frequencies:
             del parts[name]
-            notes.append(f"{name} has no meaning in a {freq.lower()} rule and was left out")
+            notes.append(f"{name} has no meaning with FREQ={freq} and was left out")
     lists = {field: _numbers(name, parts[name], notes) for name, (field, *_) in _NUMBERS.items() if name in parts}
     days = _days(parts["BYDAY"], notes) if "BYDAY" in parts else ()
     if any(ordinal for ordinal, _ in days) and (freq not in ("MONTHLY", "YEARLY") or "by_week_no" in lists):
@@ -218,7 +218,7 @@ def _until(parts: dict[str, str], notes: list[str]) -> date | datetime | None:
     if not (year and 1 <= month <= 12 and 1 <= day <= 31):
         raise ValueError(f"UNTIL={_short(text)} is no date")
     last_day = calendar.monthrange(year, month)[1]
-    if day > last_day or not _LEGAL_UNTIL.fullmatch(text):
+    if day > last_day or match[4] == "24" or not _LEGAL_UNTIL.fullmatch(text):
         notes.append(f"UNTIL={_short(text)} is not written as RFC 5545 asks and was read by a guess")
     until = date(year, month, min(day, last_day))
     if match[4] is None:
