@@ -9,7 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from calimport.rfc5545.recurrence_periods import DAY, Periods, chosen, periods
+from calimport.rfc5545.recurrence_days import is_possible
+from calimport.rfc5545.recurrence_hours import UNITS, dates, within_days
+from calimport.rfc5545.recurrence_periods import (
+    DAY,
+    Periods,
+    chosen,
+    daily,
+    monthly,
+    product_of,
+    seconds_of,
+    weekly,
+    yearly,
+)
 from calimport.rfc5545.rules import Rule
 
 BUDGET = 1_000_000
@@ -52,7 +64,7 @@ def starts(
         return
     if all_day:
         rule = _of_dates(rule)
-    found = periods(rule, start, all_day=all_day)
+    found = _periods(rule, start, all_day=all_day)
     if found is None:
         return
     number = found.reaching(low // DAY)
@@ -89,6 +101,31 @@ def starts(
                 return
         if found.overlap and indexes:
             after = max(after, days[indexes[-1] // width] * DAY + times[indexes[-1] % width])
+
+
+def makes_start(rule: Rule, start: datetime, *, all_day: bool = False) -> bool:
+    """Whether DTSTART is one of the rule's own instances: only then does an EXRULE take it out (RFC 2445, 4.8.5.2)."""
+    found = _periods(_of_dates(rule) if all_day else rule, start, all_day=all_day)
+    if found is None:
+        return False
+    days, times = found.block(0)
+    indexes = _indexes(found, days, times)
+    return _rank(days, times, indexes, _instant(start)) > _rank(days, times, indexes, _instant(start) - 1)
+
+
+def _periods(rule: Rule, start: datetime, *, all_day: bool) -> Periods | None:
+    """The periods of a rule that starts at `start`; None where it never matches anything."""
+    if not is_possible(rule):
+        return None
+    if rule.freq in UNITS:
+        return dates(rule, start) if all_day else within_days(rule, start)
+    if all_day:
+        times: Sequence[int] = (seconds_of(start.time()),)
+    else:
+        times = product_of(
+            rule.by_hour or (start.hour,), rule.by_minute or (start.minute,), rule.by_second or (start.second,)
+        )
+    return {"YEARLY": yearly, "MONTHLY": monthly, "WEEKLY": weekly, "DAILY": daily}[rule.freq](rule, start, times)
 
 
 def _before(found: Periods, number: int, start: int, most: int, budget: int) -> int:

@@ -2,12 +2,12 @@
 
 A period of a YEARLY, MONTHLY or WEEKLY rule is every INTERVAL-th year, month or week. That of a DAILY rule is every
 INTERVAL-th day. Of the finer rules every day is one period here, and holds the hours, minutes or seconds that INTERVAL
-hits in it: so days that a limit excludes cost one step each.
+hits in it (`recurrence_hours`): so days that a limit excludes cost one step each.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from math import gcd, lcm
+from math import gcd
 from typing import NamedTuple
 
 from calimport.rfc5545.recurrence_days import (
@@ -15,7 +15,6 @@ from calimport.rfc5545.recurrence_days import (
     MONTH_STARTS,
     day_limit,
     is_leap,
-    is_possible,
     month_days,
     new_year,
     week_year,
@@ -27,12 +26,11 @@ from calimport.rfc5545.rules import Rule
 _YEARS, _MONTHS, _WEEKS, _DAYS = 400, 4800, 20_871, 146_097
 
 DAY = 86_400
-_UNITS = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 
 Block = tuple[Sequence[int], Sequence[int]]
 """Ordinals of days and seconds of the day, both ascending; the instances are their product."""
 
-_NOTHING: Block = ((), ())
+NOTHING: Block = ((), ())
 
 
 class Periods(NamedTuple):
@@ -50,27 +48,12 @@ class Periods(NamedTuple):
     """Whether SKIP can move a date into the neighbouring period."""
 
 
-def periods(rule: Rule, start: datetime, *, all_day: bool) -> Periods | None:
-    """The periods of a rule that starts at `start`; None where it never matches anything."""
-    if not is_possible(rule):
-        return None
-    if rule.freq in _UNITS:
-        return _dates(rule, start) if all_day else _within_days(rule, start)
-    if all_day:
-        times: Sequence[int] = (_seconds(start.time()),)
-    else:
-        times = _product(
-            rule.by_hour or (start.hour,), rule.by_minute or (start.minute,), rule.by_second or (start.second,)
-        )
-    return {"YEARLY": _yearly, "MONTHLY": _monthly, "WEEKLY": _weekly, "DAILY": _daily}[rule.freq](rule, start, times)
-
-
 def chosen(size: int, positions: tuple[int, ...]) -> list[int]:
     """The indexes that BYSETPOS leaves of a set of that size."""
     return sorted({p - 1 if p > 0 else size + p for p in positions if abs(p) <= size})
 
 
-def _yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
+def yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     interval = rule.interval
     origin = week_year(start, rule.wkst) if rule.by_week_no else start.year
     kinds: dict[tuple[bool, int], list[int]] = {}
@@ -97,7 +80,7 @@ def _yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     )
 
 
-def _monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
+def monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     interval, origin = rule.interval, start.year * 12 + start.month - 1
     numbers = rule.by_month_day or (() if rule.by_day else (start.day,))
     months = rule.by_month
@@ -110,7 +93,7 @@ def _monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
 
     def block(number: int) -> Block:
         if months and (origin + number * interval) % 12 + 1 not in months:
-            return _NOTHING
+            return NOTHING
         first, length = first_and_length(number)
         kind = length, (first - 1) % 7
         if (offsets := kinds.get(kind)) is None:
@@ -131,7 +114,7 @@ def _monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     )
 
 
-def _weekly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
+def weekly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     step = 7 * rule.interval
     day = start.toordinal()
     origin = day - (start.weekday() - rule.wkst) % 7
@@ -155,15 +138,15 @@ def _weekly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     )
 
 
-def _daily(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
+def daily(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     origin, interval = start.toordinal(), rule.interval
-    passes, repeat = day_limit(rule), _repeat(rule)
+    passes, repeat = day_limit(rule), repeat_of(rule)
     if rule.by_set_pos:
         times = [times[index] for index in chosen(len(times), rule.by_set_pos)]
 
     def block(number: int) -> Block:
         day = origin + number * interval
-        return ((day,), times) if passes is None or passes(day) else _NOTHING
+        return ((day,), times) if passes is None or passes(day) else NOTHING
 
     return Periods(
         block,
@@ -173,92 +156,18 @@ def _daily(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     )
 
 
-def _within_days(rule: Rule, start: datetime) -> Periods | None:
-    """HOURLY, MINUTELY and SECONDLY: the units of the day that INTERVAL hits and no limit excludes, and in each unit
-    the finer parts, which expand."""
-    unit = _UNITS[rule.freq]
-    units = DAY // unit
-    hours, minutes = rule.by_hour or range(24), rule.by_minute or range(60)
-    if rule.freq == "HOURLY":
-        inner: Sequence[int] = _product((0,), rule.by_minute or (start.minute,), rule.by_second or (start.second,))
-        allowed: Sequence[int] | None = rule.by_hour or None
-    elif rule.freq == "MINUTELY":
-        inner = rule.by_second or (start.second,)
-        limited = rule.by_hour or rule.by_minute
-        allowed = [hour * 60 + minute for hour in hours for minute in minutes] if limited else None
-    else:
-        inner = (0,)
-        limited = rule.by_hour or rule.by_minute or rule.by_second
-        allowed = _product(hours, minutes, rule.by_second or range(60)) if limited else None
-    if rule.by_set_pos:
-        inner = [inner[index] for index in chosen(len(inner), rule.by_set_pos)]
-    origin, interval = start.toordinal(), rule.interval
-    # A unit u of day number d is hit when u ≡ started - d * units (mod interval).
-    started = _seconds(start.time()) // unit
-    hits: dict[int, list[int]] = {}
-    if allowed is not None:
-        divisor = gcd(interval, units)
-        for number in allowed:
-            if (number - started) % divisor == 0:
-                hits.setdefault(number % interval, []).append(number)
-    if not inner or (allowed is not None and not hits):
-        return None
-    passes = day_limit(rule)
-
-    def block(number: int) -> Block:
-        day = origin + number
-        if passes is not None and not passes(day):
-            return _NOTHING
-        first = (started - number * units) % interval
-        hit: Sequence[int] = range(first, units, interval) if allowed is None else hits.get(first, ())
-        if not hit:
-            return _NOTHING
-        if unit == 1:
-            return (day,), hit
-        if len(inner) == 1 and isinstance(hit, range):
-            return (day,), range(first * unit + inner[0], DAY, interval * unit)
-        return (day,), [number * unit + second for number in hit for second in inner]
-
-    return Periods(
-        block,
-        lambda day: max(0, day - origin),
-        lambda number: origin + number,
-        lcm(_repeat(rule), interval // gcd(interval, units)),
-    )
-
-
-def _dates(rule: Rule, start: datetime) -> Periods:
-    """HOURLY, MINUTELY and SECONDLY of a series of dates: the dates on which the rule has an instance when it runs from
-    midnight, each once. RFC 5545 gives such a rule no other meaning, since a date has no hours."""
-    units, interval, origin = DAY // _UNITS[rule.freq], rule.interval, start.toordinal()
-    passes = day_limit(rule)
-    times = (_seconds(start.time()),)
-
-    def block(number: int) -> Block:
-        day = origin + number
-        hit = -number * units % interval < units and (passes is None or passes(day))
-        return ((day,), times) if hit else _NOTHING
-
-    return Periods(
-        block,
-        lambda day: max(0, day - origin),
-        lambda number: origin + number,
-        lcm(_repeat(rule), interval // gcd(interval, units)),
-    )
-
-
-def _repeat(rule: Rule) -> int:
+def repeat_of(rule: Rule) -> int:
     """After so many days the limits of a daily or finer rule repeat."""
     if rule.by_month or rule.by_month_day or rule.by_year_day:
         return _DAYS
     return 7 if rule.by_day else 1
 
 
-def _seconds(of_day: time) -> int:
+def seconds_of(of_day: time) -> int:
     return of_day.hour * 3600 + of_day.minute * 60 + of_day.second
 
 
-def _product(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) -> Sequence[int]:
+def product_of(hours: Sequence[int], minutes: Sequence[int], seconds: Sequence[int]) -> Sequence[int]:
     if len(hours) == len(minutes) == len(seconds) == 1:
         return (hours[0] * 3600 + minutes[0] * 60 + seconds[0],)
     return [hour * 3600 + minute * 60 + second for hour in hours for minute in minutes for second in seconds]

@@ -1,9 +1,10 @@
 """A recurrence rule (RFC 5545 3.3.10, RFC 7529) as a value: read tolerantly, with a sentence for what is not legal."""
 
-import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
+
+from calimport.rfc5545.until import read_until, short
 
 WEEKDAYS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
 FREQUENCIES = ("SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -32,11 +33,6 @@ _FORBIDDEN = {
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _DAY = re.compile(r"([+-]?[0-9]{1,3})?\s*(MO|TU|WE|TH|FR|SA|SU)")
 _PREFIX = re.compile(r"\s*(?:RRULE|EXRULE)\s*:", re.IGNORECASE)
-_UNTIL = re.compile(
-    r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})"
-    r"(?:[T ]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:\.[0-9]+)?)?)?\s*(Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
-_LEGAL_UNTIL = re.compile(r"[0-9]{8}(?:T[0-9]{6}Z?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +82,10 @@ def parse_rule(text: str) -> Rule:
         raise ValueError("the recurrence rule has no FREQ")
     freq = parts["FREQ"]
     if freq not in FREQUENCIES:
-        raise ValueError(f"FREQ={_short(freq)} is no frequency")
+        raise ValueError(f"FREQ={short(freq)} is no frequency")
     scale = parts.get("RSCALE")
     if scale not in (None, "GREGORIAN"):
-        raise ValueError(f"the recurrence rule counts by the calendar {_short(scale)}, only GREGORIAN is supported")
+        raise ValueError(f"the recurrence rule counts by the calendar {short(scale)}, only GREGORIAN is supported")
     for name, frequencies in _FORBIDDEN.items():
         if name in parts and freq in frequencies:
             del parts[name]
@@ -102,7 +98,7 @@ def parse_rule(text: str) -> Rule:
     if "by_set_pos" in lists and not days and len(lists) == 1:
         del lists["by_set_pos"]
         notes.append("BYSETPOS chooses from another BY part, there is none, and it was left out")
-    count, until = _count(parts, notes), _until(parts, notes)
+    count, until = _count(parts, notes), (read_until(parts["UNTIL"], notes) if "UNTIL" in parts else None)
     if count is not None and until is not None:
         notes.append("COUNT and UNTIL exclude each other; whichever ends the series first was used")
     return Rule(
@@ -139,7 +135,7 @@ def _parts(text: str, notes: list[str]) -> dict[str, str]:
                 repeated.add(name)
             parts[name] = value
     if unknown:
-        notes.append(f"{_short(', '.join(unknown))} is no part of a recurrence rule and was left out")
+        notes.append(f"{short(', '.join(unknown))} is no part of a recurrence rule and was left out")
     notes += [f"{name} has no value and was left out" for name in sorted(empty - parts.keys())]
     notes += [f"{name} stands more than once; the last was used" for name in sorted(repeated)]
     return parts
@@ -178,15 +174,15 @@ def _days(value: str, notes: list[str]) -> tuple[tuple[int, int], ...]:
 
 def _report(name: str, legal: set[int] | set[tuple[int, int]], illegal: list[str], notes: list[str]) -> None:
     if not legal:
-        raise ValueError(f"{name}={_short(','.join(illegal))} has no legal value")
+        raise ValueError(f"{name}={short(','.join(illegal))} has no legal value")
     if illegal:
-        notes.append(f"{_short(','.join(illegal))} is not legal in {name} and was left out")
+        notes.append(f"{short(','.join(illegal))} is not legal in {name} and was left out")
 
 
 def _interval(parts: dict[str, str]) -> int:
     text = parts.get("INTERVAL", "1")
     if not _NUMBER.fullmatch(text) or int(text) < 1:
-        raise ValueError(f"INTERVAL={_short(text)} is no positive number")
+        raise ValueError(f"INTERVAL={short(text)} is no positive number")
     return int(text)
 
 
@@ -195,7 +191,7 @@ def _count(parts: dict[str, str], notes: list[str]) -> int | None:
     if text is None:
         return None
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"COUNT={_short(text)} is no number")
+        raise ValueError(f"COUNT={short(text)} is no number")
     count = int(text)
     if count < 0:
         # Some producers write COUNT=-1 for a series without an end.
@@ -207,59 +203,20 @@ def _count(parts: dict[str, str], notes: list[str]) -> int | None:
     return max(1, count)
 
 
-def _until(parts: dict[str, str], notes: list[str]) -> date | datetime | None:
-    text = parts.get("UNTIL")
-    if text is None:
-        return None
-    match = _UNTIL.fullmatch(text)
-    if not match:
-        raise ValueError(f"UNTIL={_short(text)} is no date")
-    year, month, day = int(match[1]), int(match[2]), int(match[3])
-    if not (year and 1 <= month <= 12 and 1 <= day <= 31):
-        raise ValueError(f"UNTIL={_short(text)} is no date")
-    last_day = calendar.monthrange(year, month)[1]
-    if day > last_day or match[4] == "24" or not _LEGAL_UNTIL.fullmatch(text):
-        notes.append(f"UNTIL={_short(text)} is not written as RFC 5545 asks and was read by a guess")
-    until = date(year, month, min(day, last_day))
-    if match[4] is None:
-        return until
-    return _until_time(until, int(match[4]), int(match[5]), int(match[6] or 0), match[7], text)
-
-
-def _until_time(day: date, hour: int, minute: int, second: int, zone: str | None, text: str) -> datetime:
-    if hour > 24 or minute > 59 or second > 60 or (hour == 24 and (minute or second)):
-        raise ValueError(f"UNTIL={_short(text)} is no time")
-    until = datetime(day.year, day.month, day.day)
-    offset = timedelta()
-    if zone not in (None, "Z"):
-        hours, minutes = int(zone[1:3]), int(zone[-2:])
-        offset = timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1)
-    try:
-        until += timedelta(hours=hour, minutes=minute, seconds=min(second, 59)) - offset
-    except OverflowError:
-        # The first or the last hours of the calendar: no series ends between them and its edge.
-        until = datetime.max.replace(microsecond=0) if day.year > 1 else datetime.min
-    return until.replace(tzinfo=UTC) if zone else until
-
-
 def _wkst(parts: dict[str, str], notes: list[str]) -> int:
     text = parts.get("WKST", "MO")
     if text not in WEEKDAYS:
-        notes.append(f"WKST={_short(text)} is no weekday; weeks start on Monday")
+        notes.append(f"WKST={short(text)} is no weekday; weeks start on Monday")
     return WEEKDAYS.get(text, 0)
 
 
 def _skip(parts: dict[str, str], notes: list[str]) -> str:
     skip = parts.get("SKIP", "OMIT")
     if skip not in ("OMIT", "BACKWARD", "FORWARD"):
-        notes.append(f"SKIP={_short(skip)} is not known and was left out")
+        notes.append(f"SKIP={short(skip)} is not known and was left out")
         return "OMIT"
     if "SKIP" in parts and "RSCALE" not in parts:
         # RFC 7529 4.1: SKIP must not stand without RSCALE.
         notes.append(f"SKIP={skip} has no meaning without RSCALE and was left out")
         return "OMIT"
     return skip
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
