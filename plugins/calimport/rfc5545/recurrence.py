@@ -24,7 +24,7 @@ from calimport.rfc5545.recurrence_periods import (
 )
 from calimport.rfc5545.rules import Rule
 
-BUDGET = 1_000_000
+BUDGET = 500_000
 """Periods (days, for a daily or finer rule) that one call may look at: under a second."""
 
 

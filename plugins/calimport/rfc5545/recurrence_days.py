@@ -101,11 +101,14 @@ def day_limit(rule: Rule) -> Callable[[int], bool] | None:
         day = date.fromordinal(ordinal)
         if months and day.month not in months:
             return False
-        starts = MONTH_STARTS[is_leap(day.year)]
-        if month_numbers and not {day.day, day.day - _length(starts, day.month) - 1} & month_numbers:
-            return False
-        of_year = ordinal - new_year(day.year) + 1
-        return not year_numbers or not year_numbers.isdisjoint((of_year, of_year - starts[12] - 1))
+        if month_numbers and day.day not in month_numbers:
+            length = _length(MONTH_STARTS[is_leap(day.year)], day.month)
+            if day.day - length - 1 not in month_numbers:
+                return False
+        if not year_numbers:
+            return True
+        of_year = ordinal - date(day.year, 1, 1).toordinal() + 1
+        return of_year in year_numbers or of_year - 366 - is_leap(day.year) in year_numbers
 
     return passes
 
