@@ -251,15 +251,22 @@ def test_offsets(given: str, expected: int) -> None:
          "its TZOFFSETTO '+2400' is no offset"),
         ("BEGIN:STANDARD\nTZOFFSETTO:+0100\nRRULE:FREQ=YEARLY\nEND:STANDARD", "its STANDARD has a rule and no DTSTART"),
         ("BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:+0100\nRRULE:FREQ=SECONDLY\nEND:STANDARD",
-         "its STANDARD begins more often than daily"),
+         "its STANDARD begins more often than clocks change"),
         ("BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:+0100\nRRULE:BYDAY=1SU\nEND:STANDARD",
          "the recurrence rule has no FREQ"),
         ("BEGIN:STANDARD\nTZOFFSETTO:+0100\nEND:STANDARD\n" * 1001, "it has 1001 observances"),
+        ("BEGIN:STANDARD\nTZOFFSETTO:+0100\nRRULE:FREQ=YEARLY\nEND:STANDARD\n" * 101, "it has 101 rules"),
     ],
 )  # fmt: skip
 def test_what_is_no_definition_says_why(observances: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         defined(observances)
+
+
+def test_clocks_that_change_all_the_time() -> None:
+    daily = "BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETTO:+0100\nRRULE:FREQ=MONTHLY;BYDAY=MO,TU\nEND:STANDARD"
+    with pytest.raises(ValueError, match=r"^its clocks change more than 50 times in 2026$"):
+        datetime(2026, 1, 1, tzinfo=defined(daily)).utcoffset()
 
 
 def test_equal_definitions_are_equal() -> None:

@@ -262,6 +262,13 @@ def test_a_list_of_changes_says_nothing_of_later_years(tzid: str, month: int, da
     assert start.astimezone(found.tzinfo).utcoffset() == timedelta(hours=2 if month == 7 else 1)
 
 
+def test_a_change_on_the_windows_last_days_that_the_definition_has_not_is_found() -> None:
+    window = Window(datetime(2026, 10, 8, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC))
+    notice = zones(definition("Europe/Berlin", "+0200"), window=window).of("Europe/Berlin").notice
+    assert notice is not None
+    assert notice.startswith(f"{SAYS} 'Europe/Berlin' says 2026-10-27 02:00, where Europe/Berlin has 2026-10-27 01:00.")
+
+
 def test_a_clock_that_changes_an_hour_too_early_is_found() -> None:
     window = Window(datetime(2026, 10, 20, tzinfo=UTC), datetime(2026, 10, 30, tzinfo=UTC))
     text = definition("Europe/Berlin", *CET).replace("T030000", "T020000")
@@ -286,6 +293,11 @@ def test_a_clock_that_changes_an_hour_too_early_is_found() -> None:
 def test_an_abbreviation_of_the_calendars_own_zone_means_that_zone(tzid: str, calendar: str, name: str) -> None:
     found = zones(calendar=ZoneInfo(calendar)).of(tzid)
     assert (found.name, found.notice) == (name, f"The time zone '{tzid}' was taken to be {name}, by a guess.")
+
+
+def test_more_definitions_than_the_world_has_are_not_read() -> None:
+    found = zones("".join(definition(f"Home {number}", "+0300") for number in range(201)))
+    assert [found.of(f"Home {number}").evidence for number in (0, 199, 200)] == ["vtimezone", "vtimezone", "calendar"]
 
 
 def test_floating_times_lie_in_the_calendars_zone() -> None:

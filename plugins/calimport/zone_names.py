@@ -21,7 +21,7 @@ _LONGEST_NAME: Final = 200
 #: Files of the database that stand for no zone: the machine's own, and "not set".
 _NO_ZONES: Final = frozenset({"localtime", "Factory", "posixrules"})
 #: `UTC+2`, `GMT+0100`, `GMT-05:00` (Java), `+01:00`, `(UTC+01:00)`.
-_OFFSET: Final = re.compile(r"\(?(?:UTC|GMT)?\s*([+\-−])(\d{1,2})(?:[:.]?(\d{2}))?\)?", re.IGNORECASE)
+_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+\-−])(\d{1,2})(?:[:.]?(\d{2}))?", re.IGNORECASE)
 #: `(UTC+01:00) Amsterdam, Berlin`; Outlook 2003 and older: `(GMT+01.00) Amsterdam / Berlin`.
 _DISPLAY: Final = re.compile(r"(\((?:UTC|GMT)\s*(?:[+\-−]\d{1,2}[:.]?\d{2})?\))?\s*(.+)", re.IGNORECASE)
 _PLACES: Final = re.compile(r"\s*[,;/]\s*")
@@ -156,7 +156,7 @@ def _behind_prefix(text: str) -> str | None:
 
 def _offset(text: str) -> timedelta | None:
     """An offset east of Greenwich. ``Etc/GMT+5``, which lies west, was found in the database before."""
-    found = _OFFSET.fullmatch(text)
+    found = _OFFSET.fullmatch(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
     if found is None:
         return None
     sign, hours, minutes = found.group(1), int(found.group(2)), int(found.group(3) or 0)

@@ -20,7 +20,7 @@ _DAY: Final = timedelta(days=1)
 #: 3.3.14, and what is written instead: ``+1:00``, ``0100``, ``+1``, ``UTC+01:00``.
 _OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+\-−]?)\s*(\d\d?)(?::?(\d\d))?(?::?(\d\d))?", re.IGNORECASE | re.ASCII)
 #: Clocks change some times a year; rules that say more cost much and mean nothing.
-_FREQUENCIES: Final = frozenset({"YEARLY", "MONTHLY", "WEEKLY", "DAILY"})
+_FREQUENCIES: Final = frozenset({"YEARLY", "MONTHLY"})
 
 
 class Period(NamedTuple):
@@ -92,7 +92,7 @@ def observance(part: Component, before: timedelta, after: timedelta) -> Observan
     rules = [parse_rule(one.value) for one in part.all("RRULE") if one.value.strip()]
     for rule in rules:
         if rule.freq not in _FREQUENCIES or max(map(len, (rule.by_hour, rule.by_minute, rule.by_second))) > 1:
-            raise ValueError(f"its {part.name} begins more often than daily")
+            raise ValueError(f"its {part.name} begins more often than clocks change")
     # 3.6.5 makes DTSTART the first onset. Exchange begins both observances on 1 January; clocks change by the rule.
     starts_itself = not rules or any(_is_by_rule(rule, start) for rule in rules)
     listed = [one for given in part.all("RDATE") for one in given.value.split(",") if one.strip()]

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from calimport.rfc5545.content_lines import Component
 
 _DAY: Final = timedelta(days=1)
-#: The whole history of a zone in single observances has some 250.
+#: The whole history of a zone in single observances has some 250, of which some 30 have rules.
 _MOST_OBSERVANCES: Final = 1000
+_MOST_RULES: Final = 100
+#: The most that the database has in a year is six.
+_MOST_ONSETS: Final = 50
 
 
 def timezone(component: Component) -> Definition:
@@ -31,6 +34,8 @@ def timezone(component: Component) -> Definition:
         raise ValueError("it has neither STANDARD nor DAYLIGHT")
     if len(parts) > _MOST_OBSERVANCES:
         raise ValueError(f"it has {len(parts)} observances")
+    if (rules := sum(len(part.all("RRULE")) for part in parts)) > _MOST_RULES:
+        raise ValueError(f"it has {rules} rules")
     offsets = [offset(part, "TZOFFSETTO") for part in parts]
     observances = []
     for part, after in zip(parts, offsets, strict=True):
@@ -136,6 +141,8 @@ class Definition(tzinfo):
                 # Outlook's zones without summer time begin both in 1601 at once; they mean STANDARD.
                 if onset not in onsets or not one.daylight:
                     onsets[onset] = one
+                if len(onsets) > _MOST_ONSETS:
+                    raise ValueError(f"its clocks change more than {_MOST_ONSETS} times in {number}")
         utc = sorted(onsets)
         periods += [onsets[onset].period for onset in utc]
         pairs = [(old.offset, new.offset) for old, new in pairwise(periods)]
