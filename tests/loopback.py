@@ -11,6 +11,14 @@ from collections.abc import Mapping
 
 import httpx
 
+#: What makes two requests the same one: method, address, body.
+Asking = tuple[str, str, bytes]
+
+
+def asking(request: httpx.Request) -> Asking:
+    """What was asked for, whatever the headers."""
+    return request.method, str(request.url), request.content
+
 
 class Loopback(httpx.AsyncBaseTransport):
     """A real transport to ``http://127.0.0.1:…`` servers.
@@ -24,9 +32,17 @@ class Loopback(httpx.AsyncBaseTransport):
         self._inner = httpx.AsyncHTTPTransport(trust_env=False)
         #: Each request as it was asked for, before it was led elsewhere.
         self.asked: list[httpx.Request] = []
+        #: Addresses that answer in the place of these requests; each is taken once, or for ever as the last.
+        self.instead: dict[Asking, list[str]] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
         self.asked.append(request)
+        if replacements := self.instead.get(asking(request)):
+            url = replacements.pop(0) if len(replacements) > 1 else replacements[0]
+            if url:
+                led = httpx.Request("GET", url, headers={"host": request.url.host}, extensions=request.extensions)
+                return await self._inner.handle_async_request(led)
         server = self._servers.get(request.url.host)
         if server is None:
             if request.url.host == "127.0.0.1":

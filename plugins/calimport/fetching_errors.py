@@ -33,6 +33,8 @@ from calimport.errors import (
 
 #: A moment later they may be gone; those over 511 are Cloudflare's.
 PASSING_STATUSES: Final = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+#: Seconds: 30 days. Who asks for more has made a mistake, and perhaps writes more digits than a number has.
+_LONGEST_WAIT: Final = 2_592_000.0
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,17 @@ def raise_for_status(response: Response) -> None:
 
 
 def retry_after(response: Response) -> float | None:
-    """Seconds of ``Retry-After`` (RFC 9110, 10.2.3), counted from the answer's own ``Date`` when it names a time."""
+    """Seconds of ``Retry-After`` (RFC 9110, 10.2.3), counted from the answer's own ``Date`` when it names a time.
+
+    At most 30 days.
+    """
     raw = response.headers.get("retry-after", "").strip()
     if raw.isdecimal():
-        return float(raw)
+        return min(float(raw), _LONGEST_WAIT)
     try:
         answered = parsedate_to_datetime(response.headers["date"])
-        return max(0.0, (_aware(parsedate_to_datetime(raw)) - _aware(answered)).total_seconds())
+        wait = (_aware(parsedate_to_datetime(raw)) - _aware(answered)).total_seconds()
+        return min(max(0.0, wait), _LONGEST_WAIT)
     except (KeyError, ValueError):
         return None
 
