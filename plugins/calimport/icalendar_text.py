@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 import zlib
@@ -10,25 +11,44 @@ from typing import Final
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTooLarge, FeedTruncated, FeedUnparsable
 
 _GZIP: Final = b"\x1f\x8b"
-_BEGIN: Final = re.compile(r"^[ \t]*BEGIN:VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
-_END: Final = re.compile(r"^[ \t]*END:VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_BEGIN: Final = re.compile(r"^[ \t]*+BEGIN[ \t]*+:[ \t]*+VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_END: Final = re.compile(r"^[ \t]*+END[ \t]*+:[ \t]*+VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
+#: A script's warnings before, a page's frame behind, or the next of several joined feeds, without a line end between.
+_GLUED_BEGIN: Final = re.compile(r"[^\n](?=BEGIN:VCALENDAR[ \t]*$)", re.MULTILINE)
+_GLUED_END: Final = re.compile(r"^END:VCALENDAR[ \t]*+(?=[^\n])", re.MULTILINE)
 _WEB_PAGE: Final = re.compile(
-    r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+    r"\s*+(<\?xml[^>]*>\s*+)?(<!--.*?-->\s*+)*+<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_CHARSET: Final = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+#: `idna` and `punycode` take time by the square of the length; the others are no charsets of texts.
+_NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"})
+#: What is declared as Latin-1 or ASCII is Windows-1252 (WHATWG Encoding, 4.2).
+_READ_AS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252"}
+#: A UTF-8 character over a fold that counts octets (RFC 5545, 3.1 allows it): no other text has these bytes there.
+_SPLIT_CHARACTER: Final = re.compile(rb"(?<=[\xc2-\xf4\x80-\xbf])\r*\n[ \t](?=[\x80-\xbf])")
+_UTF_8: Final = re.compile(  # RFC 3629, 4
+    rb"((?:[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})++)"
+)
+#: Each starts with its byte order mark or, without one, has its first letters in these bytes.
+_WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_WHERE_TEXT_BEGINS: Final = 4096
 #: Rewritten at every request by Google, Meetup and others (RFC 5545, 3.8.7): no part of what a feed says.
-_VOLATILE: Final = re.compile(
-    rb"^(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*\n(?:[ \t][^\n]*\n)*", re.IGNORECASE | re.MULTILINE
-)
-#: C0 controls but tab and newline are not allowed in content lines (RFC 5545, 3.1).
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
+#: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
+_C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
+#: C1 controls, which mean nothing in any, as UTF-8.
+_C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
+#: Byte order marks: each of several files that a script joins brings its own, some encoded twice.
+_MARKS: Final = ("\ufeff".encode(), "\u00ef\u00bb\u00bf".encode())
 
 
 def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> str:
-    """The text of a feed, with ``\\n`` as line end.
+    """The text of a feed, with ``\\n`` as line end, without byte order marks and control characters.
 
-    Tolerated: gzip that the server did not announce, byte order marks, CR or LF as line ends, a charset other than
-    UTF-8 (the declared one, else Windows-1252), control characters.
+    Tolerated: gzip that the server did not announce; CR, LF, CRLF or CRCRLF as line ends; UTF-16 and UTF-32, also
+    without a mark; UTF-8 with characters cut by folds or lines in Windows-1252 between; for a text that is mostly
+    something else the declared charset; text before and behind the calendars, if it is no web page that has none.
 
     :raises FeedEmpty: there is nothing in it.
     :raises FeedIsWebPage: it is HTML.
@@ -40,12 +60,18 @@ def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 102
         content = _gunzip(content, max_bytes)
     if not content.strip():
         raise FeedEmpty()
-    text = _to_text(content, content_type)
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _clean(_to_utf_8(content, content_type)).decode()
+    del content
+    if _is_plain(text):
+        return text
+    text = _GLUED_END.sub("END:VCALENDAR\n", text)
     begins, ends = len(_BEGIN.findall(text)), len(_END.findall(text))
     if begins == 0:
         if _WEB_PAGE.match(text) or ("html" in content_type.lower() and "<" in text):
             raise FeedIsWebPage()
+        text = _GLUED_BEGIN.sub("\\g<0>\n", text)
+        begins = len(_BEGIN.findall(text))
+    if begins == 0:
         raise FeedUnparsable("The address gives a file that is not a calendar (it has no BEGIN:VCALENDAR).")
     if ends < begins:
         raise FeedTruncated(detail=f"{begins} BEGIN:VCALENDAR, {ends} END:VCALENDAR")
@@ -54,7 +80,16 @@ def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 102
 
 def meaning_hash(text: str) -> bytes:
     """SHA-256 of a feed's text without the lines that producers rewrite at every request."""
-    return hashlib.sha256(_VOLATILE.sub(b"", text.encode() + b"\n")).digest()
+    return hashlib.sha256(memoryview(_VOLATILE.sub(b"", b"\n%b\n" % text.encode()))[1:]).digest()
+
+
+def _is_plain(text: str) -> bool:
+    """If it is one calendar from its first line to its last, as nearly all feeds are: then nothing is searched."""
+    return (
+        text.startswith("BEGIN:VCALENDAR\n")
+        and text.endswith(("\nEND:VCALENDAR", "\nEND:VCALENDAR\n"))
+        and text.count("VCALENDAR") == 2
+    )
 
 
 def _gunzip(content: bytes, max_bytes: int) -> bytes:
@@ -70,15 +105,70 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
     return inflated
 
 
-def _to_text(content: bytes, content_type: str) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
+def _clean(content: bytes) -> bytes:
+    """UTF-8 without marks and controls, its lines ended by LF; CRCRLF is CRLF written by a Windows program as text."""
+    content = content.translate(None, _C0)
+    if b"\r" in content:
+        content = content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for mark in _MARKS:
+        content = content.replace(mark, b"")
+    return _C1.sub(b"", content)
+
+
+def _to_utf_8(content: bytes, content_type: str) -> bytes:
+    if wide := _wide(content):
+        encoding, start = wide
+        return content[start:].decode(encoding, errors="replace").encode()
+    if _is_utf_8(content):
+        return content
+    joined = _SPLIT_CHARACTER.sub(b"", content)
+    if _is_utf_8(joined):
+        return joined
+    return _declared(content, content_type) or b"\n".join(map(_mixed, joined.split(b"\n")))
+
+
+def _is_utf_8(content: bytes) -> bool:
     try:
-        return content.decode("utf-8-sig")
+        content.decode()
     except UnicodeDecodeError:
-        declared = _CHARSET.search(content_type)
-        try:
-            return content.decode(declared.group(1) if declared else "cp1252")
-        except (LookupError, UnicodeDecodeError):
-            # Every byte means something in Latin-1, so a feed is never lost for a wrong letter.
-            return content.decode("latin-1")
+        return False
+    return True
+
+
+def _wide(content: bytes) -> tuple[str, int] | None:
+    """The UTF-16 or UTF-32 that a text is in, and where it begins: by its mark, or where its first word stands."""
+    head = content[:_WHERE_TEXT_BEGINS].lower()
+    for encoding in _WIDE:
+        mark = "\ufeff".encode(encoding)
+        # A mark of UTF-16 and a NUL behind it are one of UTF-32, which stands before it in the list.
+        if content.startswith(mark):
+            return encoding, len(mark)
+        width = len(mark)
+        found = head.find("begin:".encode(encoding))
+        if found >= 0 and found % width == 0:
+            return encoding, 0
+    return None
+
+
+def _declared(content: bytes, content_type: str) -> bytes | None:
+    """The text from the charset of the Content-Type header (RFC 5545, 8.1), if it is one, and a calendar in it."""
+    declared = _CHARSET.search(content_type)
+    if declared is None:
+        return None
+    try:
+        name = codecs.lookup(declared.group(1)).name
+        if name in _NO_CHARSETS or name.startswith("utf-8"):
+            return None
+        text = content.decode(_READ_AS.get(name, name))
+    except (LookupError, UnicodeError, ValueError):
+        return None
+    return text.encode("utf-8", "replace") if "BEGIN" in text.upper() else None
+
+
+def _mixed(line: bytes) -> bytes:
+    """A line in UTF-8, and what is none of it in Windows-1252: scripts that join texts of several sources."""
+    if _is_utf_8(line):
+        return line
+    parts = _UTF_8.split(line)
+    parts[::2] = [part.decode("cp1252", "replace").encode() for part in parts[::2]]
+    return b"".join(parts)

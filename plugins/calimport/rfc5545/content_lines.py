@@ -6,15 +6,17 @@ through ``_Reader._odd_line``, where dirt is repaired (``repairs.py``) or noted.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from sys import intern
 from typing import Final
 
 from calimport.rfc5545 import repairs
 from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.nesting import Nesting
-from calimport.rfc5545.property_names import DATING, KNOWN
+from calimport.rfc5545.property_names import DATED, DATING, KNOWN
 from calimport.rfc5545.repairs import FOLD
 
 __all__ = ["Component", "Property", "read"]
@@ -27,6 +29,12 @@ _LONGEST_HEAD: Final = 256
 _NAME: Final = re.compile(r"[\s\xa0]*+(?:[\w-]++\.)?([\w-]++)[ \t]*+(?=[:;])", re.ASCII)
 #: The parameters after it, where each quote is closed.
 _PARAMETERS: Final = re.compile(r"((?:;(?:[^\":;]++|\"[^\"]*+\")*+)*+):")
+#: BEGIN and END as they are nearly always written.
+_PLAIN: Final = {
+    f"{step}:{name}": (step, name)
+    for step in ("BEGIN", "END")
+    for name in ("VCALENDAR", "VEVENT", "VALARM", "VTIMEZONE", "STANDARD", "DAYLIGHT")
+}
 
 
 def read(text: str) -> list[Component]:
@@ -40,9 +48,22 @@ def read(text: str) -> list[Component]:
         text = text.replace(FOLD, "")
     text = repairs.soft_breaks(repairs.indentation(text))
     reader = _Reader()
-    for piece in _pieces(text):
-        reader.read(piece.replace("\n ", FOLD).replace("\n\t", FOLD).split("\n"))
-    return reader.finish()
+    with _no_collection():
+        for piece in _pieces(text):
+            reader.read(piece.replace("\n ", FOLD).replace("\n\t", FOLD).split("\n"))
+        return reader.finish()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """While a tree grows there is no rubbish in it to look for, and looking takes half of the time of a large feed."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -122,6 +143,9 @@ class _Reader:
 
     def _line(self, line: str) -> None:
         """A line that the loop does not know: structure, a head met for the first time, or dirt."""
+        if line in _PLAIN:
+            self._nest([_PLAIN[line]], is_lower=False)
+            return
         if not line.strip():
             self._blank_lines = 1 + (self._blank_lines if self._blank_at == self._number - 1 else 0)
             self._blank_at = self._number
@@ -148,19 +172,17 @@ class _Reader:
         first = colon
         if clean is None or ":" in line[colon + 1 :]:
             colon = repairs.value_start(name, line, colon)
-        parameters, value = line[start:colon].strip(";"), line[colon + 1 :]
+        parameters, value = line[start:colon].strip(";:"), line[colon + 1 :]
         if colon != first or clean is None:
             self._repaired(f"line {self._number} has a parameter of {name} that should stand in quotes")
         elif repairs.QUOTED_PRINTABLE in parameters.upper():
             pass  # each value has to be decoded
         elif known and name == written and first == line.find(":") <= _LONGEST_HEAD and len(self._heads) < _MOST_HEADS:
-            self._heads[line[:colon]] = (name, parameters, bool(parameters) or name in DATING)
+            self._heads[line[:colon]] = (name, parameters, bool(parameters) or name in DATED)
         self._add(name, parameters, value)
 
     def _add(self, name: str, parameters: str, value: str) -> None:
         self._join()
-        if not parameters:
-            parameters, value = repairs.misplaced_parameters(name, value)
         one = Property(name, parameters, value)
         if repairs.QUOTED_PRINTABLE in parameters.upper():
             one = one._replace(value=repairs.quoted_printable(value, one.parameter("CHARSET")))
@@ -176,22 +198,26 @@ class _Reader:
         names = repairs.component_names(written, value, in_text=self._last is not None)
         if not names:
             return False
+        self._nest(names, is_lower=written != written.upper())
+        return True
+
+    def _nest(self, names: list[tuple[str, str]], *, is_lower: bool) -> None:
         self._join()
         for step, name in names:
             if step == "BEGIN":
                 self._nesting.begin(intern(name), self._number)
-                self._is_lower = written != "BEGIN"
+                self._is_lower = is_lower
             else:
                 self._nesting.end(name, self._number)
         top = self._nesting.top
         self._properties = top.properties if top else {}
         self._last = None
-        return True
 
     def _stray(self, line: str) -> None:
         """A line that is none for itself: the rest of the one before, or nothing that can be read."""
         number = self._number
-        if self._head_at == number - 1 > 0:
+        # With a colon only: heads that went on and on would be joined again and again.
+        if self._head_at == number - 1 > 0 and ":" in line:
             self._head_at, head = 0, self._head
             self._line(head + line)
             return

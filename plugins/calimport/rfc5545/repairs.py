@@ -34,7 +34,6 @@ _STRUCTURE_FOLDED: Final = re.compile(rf"(?:BEGIN|END):[A-Z-]+[ \t]*({FOLD})", r
 _COMPONENT: Final = re.compile(r"[A-Z][A-Z0-9_-]*")
 _GLUED: Final = re.compile(r"(BEGIN:|END:)")
 _DATE_FOLLOWS: Final = re.compile(r":(?=[ \t]*(?:\d{8}|\d{4}-\d\d-\d\d))")
-_MISPLACED_PARAMETERS: Final = re.compile(r"[ \t]*((?:VALUE|TZID)=[^:]*):", re.IGNORECASE)
 _URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:")
 _MAILTO: Final = re.compile(r":(?=[ \t]*mailto:)", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"=[\"' ]*(?:mailto|https?|ftp|cid|urn|tel|ldap)$", re.IGNORECASE)
@@ -142,7 +141,7 @@ def is_property(name: str, value: str, *, after_text: bool, lower: bool) -> bool
         return True
     if upper in KNOWN:
         return name == upper or lower or not value.startswith((" ", "\t"))
-    return (name == upper or lower) and not value.startswith((" ", "\t", "//"))
+    return name[0].isalpha() and (name == upper or lower) and not value.startswith((" ", "\t", "//"))
 
 
 def is_cut_at_limit(line: str) -> bool:
@@ -167,7 +166,8 @@ def value_start(name: str, line: str, colon: int) -> int:
     """Where the colon before the value is, if the one at ``colon`` may belong to an unquoted parameter.
 
     RFC 5545, 3.1 wants values with a colon quoted. ``TZID=(UTC+01:00) Amsterdam, Berlin`` (Outlook, Exchange),
-    ``TZID="Europe/Paris:…`` with the second quote lost, ``CN=Smith: John`` (Zimbra), ``ALTREP=http://…`` (scripts).
+    ``TZID="Europe/Paris:…`` with the second quote lost, ``CN=Smith: John`` (Zimbra), ``ALTREP=http://…`` and
+    ``DTSTART:TZID=Europe/Paris:2026…`` (scripts).
     """
     if name in DATED:
         found = _DATE_FOLLOWS.search(line)
@@ -181,12 +181,6 @@ def value_start(name: str, line: str, colon: int) -> int:
             after = max(after, line.find(":", after + 1))  # the first was a port's
         return after if after > 0 else colon
     return colon
-
-
-def misplaced_parameters(name: str, value: str) -> tuple[str, str]:
-    """``DTSTART:TZID=Europe/Paris:2026…``, a colon where a semicolon belongs (scripts; RFC 5545, 3.1)."""
-    found = _MISPLACED_PARAMETERS.match(value) if name in DATED else None
-    return (found.group(1), value[found.end() :]) if found else ("", value)
 
 
 def is_misspelt(wrong: str, name: str) -> bool:

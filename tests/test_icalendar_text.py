@@ -1,0 +1,134 @@
+"""From bytes to text: charsets, line ends, and what is no whole calendar."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTruncated, FeedUnparsable
+from calimport.icalendar_text import decode, meaning_hash
+
+TEXT = "BEGIN:VCALENDAR\nSUMMARY:Žižkov – Café 😀\nEND:VCALENDAR\n"
+CRLF = TEXT.replace("\n", "\r\n")
+WESTERN = TEXT.replace("Žižkov", "Ort").replace(" 😀", "")
+MARK = b"\xef\xbb\xbf"
+
+FORMS = {
+    "LF": TEXT.encode(),
+    "CRLF": CRLF.encode(),
+    "CR": TEXT.replace("\n", "\r").encode(),
+    "CRCRLF": TEXT.replace("\n", "\r\r\n").encode(),
+    "two marks": MARK + MARK + CRLF.encode(),
+    "a mark that was encoded twice": MARK.decode("latin-1").encode() + CRLF.encode(),
+    "gzip": gzip.compress(CRLF.encode()),
+    "control characters": CRLF.replace("SUMMARY", "\0\x1fSUM\x85MARY\x7f").encode(),
+    "a character over a fold": CRLF.encode().replace("é".encode(), b"\xc3\r\n \xa9"),
+    "four bytes over two folds": CRLF.encode().replace("😀".encode(), b"\xf0\x9f\r\n \x98\n\t\x80"),
+    **{
+        f"{name} {kind}": mark.encode(name) + CRLF.encode(name)
+        for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+        for kind, mark in (("with a mark", "\ufeff"), ("without a mark", ""))
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_the_same_text(form):
+    assert decode(FORMS[form]) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "summary"),
+    [
+        (WESTERN.encode("cp1252"), "", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=ISO-8859-1", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=utf-8", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=idna", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=undefined", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=no-such", "Ort – Café"),
+        (WESTERN.encode("cp1252"), "text/calendar; charset=utf-16", "Ort – Café"),
+        (WESTERN.encode(), "text/calendar; charset=ISO-8859-1", "Ort – Café"),
+        (b"BEGIN:VCALENDAR\nSUMMARY:\xd6\xd0\nEND:VCALENDAR", 'text/calendar;charset="GB2312"', "中"),
+        (b"BEGIN:VCALENDAR\nSUMMARY:caf\xe9 caf\xc3\xa9 \x81\nEND:VCALENDAR", "", "café café \ufffd"),
+        (b"BEGIN:VCALENDAR\nSUMMARY:\xed\xa0\x80\nEND:VCALENDAR", "", "í\xa0€"),
+    ],
+)
+def test_charsets(content, content_type, summary):
+    assert decode(content, content_type=content_type).split("\n")[1] == f"SUMMARY:{summary}"
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (b"begin:vcalendar\nend:vcalendar", ["begin:vcalendar", "end:vcalendar"]),
+        (b"  BEGIN:VCALENDAR \n\tEND:VCALENDAR\t", ["  BEGIN:VCALENDAR ", "\tEND:VCALENDAR\t"]),
+        (b"BEGIN: VCALENDAR\nEND : VCALENDAR", ["BEGIN: VCALENDAR", "END : VCALENDAR"]),
+        (b"BEGIN:VCALENDAR\nEND:VCALENDAR\nbye", ["BEGIN:VCALENDAR", "END:VCALENDAR", "bye"]),
+        (b"BEGIN:VCALENDAR\nEND:VCALENDAR</pre>", ["BEGIN:VCALENDAR", "END:VCALENDAR", "</pre>"]),
+        (
+            b"<b>Notice</b><br />BEGIN:VCALENDAR\nEND:VCALENDAR",
+            ["<b>Notice</b><br />", "BEGIN:VCALENDAR", "END:VCALENDAR"],
+        ),
+        (b"<html><pre>\nBEGIN:VCALENDAR\nEND:VCALENDAR", ["<html><pre>", "BEGIN:VCALENDAR", "END:VCALENDAR"]),
+        (
+            b"BEGIN:VCALENDAR\nEND:VCALENDAR" + MARK + b"BEGIN:VCALENDAR\nEND:VCALENDAR",
+            ["BEGIN:VCALENDAR", "END:VCALENDAR", "BEGIN:VCALENDAR", "END:VCALENDAR"],
+        ),
+    ],
+)
+def test_what_stands_around_a_calendar_does_no_harm(content, lines):
+    assert decode(content).split("\n") == lines
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b"", FeedEmpty),
+        (b" \r\n\t", FeedEmpty),
+        (b"\0\0", FeedUnparsable),
+        (b"[]", FeedUnparsable),
+        (b"SUMMARY:BEGIN:VCALENDAR", FeedTruncated),
+        (b"<html><pre>BEGIN:VCALENDAR\nEND:VCALENDAR</pre>", FeedIsWebPage),
+        (b"<!-- a --><!-- b -->\n<html>", FeedIsWebPage),
+        (b"BEGIN:VCALENDAR\nBEGIN:VEVENT", FeedTruncated),
+        (b"BEGIN:VCALENDAR\nEND:VCALENDA", FeedTruncated),
+        (b"BEGIN:VCALENDAR\nSUMMARY:END:VCALENDAR", FeedTruncated),
+        (b"BEGIN:VCALENDAR\nBEGIN:VCALENDAR\nEND:VCALENDAR\n", FeedTruncated),
+        (("BEGIN:VCALENDAR\n" * 2).encode("utf-16"), FeedTruncated),
+    ],
+)
+def test_what_is_no_whole_calendar_is_refused(content, error):
+    with pytest.raises(error):
+        decode(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<!--" * 200_000,
+        b"<!-- -->" * 100_000,
+        b"\xff" * 1_000_000 + b"\nBEGIN:VCALENDAR",
+        b"BEGIN:VCALENDAR\n" + b"\xc3\xa9\xff" * 300_000,
+        b"BEGIN:VCALENDAR\n" + b"\xc3\n " * 300_000,
+        b" " * 1_000_000 + b"x",
+        b"BEGIN:VCALENDAR" * 70_000,
+    ],
+)
+def test_much_of_a_kind_is_refused_as_little_of_it(content):
+    with pytest.raises((FeedUnparsable, FeedTruncated)):
+        decode(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("A:1\nDTSTAMP:1\n 2\n\t3\nB:2\n", True),
+        ("DTSTAMP;X=1:1\nA:1\nlast-modified:2\nB:2\nCREATED:1", True),
+        ("A:1\nB:2\n", True),
+        ("A:1\nDTSTAMP:1\nB:2\n C:3\n", False),
+        ("A:1\nCREATEDX:1\nB:2\n", False),
+    ],
+)
+def test_the_meaning_leaves_out_what_is_rewritten_at_every_request(text, same):
+    assert (meaning_hash(text.rstrip("\n")) == meaning_hash("A:1\nB:2")) is same
