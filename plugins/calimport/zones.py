@@ -29,8 +29,6 @@ _LONGEST: Final = timedelta(days=36_525)
 _FIRST: Final = datetime(2, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime(9998, 12, 31, tzinfo=UTC)
 _FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\r\n]*)?:([^\r\n]+)", re.I | re.M)
-_DEFINITION: Final = re.compile(r"^BEGIN:VTIMEZONE[ \t]*\r?$(.*?)^END:VTIMEZONE", re.I | re.M | re.S)
-_DEFINED: Final = re.compile(r"^(?:TZID|X-LIC-LOCATION)(?:;[^:\r\n]*)?:([^\r\n]+)", re.I | re.M)
 
 
 @dataclass(frozen=True)
@@ -150,27 +148,18 @@ class Zones:
 
 
 def feed_zone(text: str) -> Zone | None:
-    """The zone that a feed gives for itself, always with an IANA name; None where it gives none that is known.
+    """The zone that a feed gives for itself in X-WR-TIMEZONE (Apple, Google, most others) or TIMEZONE-ID.
 
-    X-WR-TIMEZONE (Apple, Google, most others) or TIMEZONE-ID. A feed without them that defines one zone is in that
-    zone: a meetup's feed that defines America/Toronto means days in Toronto.
+    It always has an IANA name; None where the feed gives none, or one that is not known. That a feed defines a zone
+    (VTIMEZONE) does not say that the calendar lies there: its dates and floating times may be anybody's.
     """
     if (first := text.find("BEGIN:VEVENT")) < 0:
         first = len(text)
-    head = _FEED_ZONE.search(text, 0, first)
-    # Behind the events it is rare; to look there with the patterns takes a second in a feed of 50 MB.
-    if head is None and "\nX-WR-TIMEZONE" in text:
-        head = _FEED_ZONE.search(text, first)
-    if head is not None:
-        return _named(head[1])
-    end = len(text) if text.find("\nBEGIN:VTIMEZONE", first) >= 0 else first
-    zones = {_of_definition(found[1]) for found in _DEFINITION.finditer(text, 0, end)}
-    return zones.pop() if len(zones) == 1 else None
-
-
-def _of_definition(text: str) -> Zone | None:
-    named = [zone for found in _DEFINED.finditer(text) if (zone := _named(found[1])) is not None]
-    return min(named, key=lambda zone: zone.notice is not None, default=None)
+    found = _FEED_ZONE.search(text, 0, first)
+    # Behind the events it is rare; to look there with the pattern takes a second in a feed of 50 MB.
+    if found is None and "\nX-WR-TIMEZONE" in text:
+        found = _FEED_ZONE.search(text, first)
+    return _named(found[1]) if found else None
 
 
 def _named(tzid: str) -> Zone | None:
