@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
-VERSION: Final = 1
+VERSION: Final = 2
 
 _PRIVATE: Final = ("private", "confidential")
 

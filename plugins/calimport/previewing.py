@@ -117,7 +117,6 @@ def look(
         timezone=resolved,
         timezone_source="calendar" if zone or feed.timezone else "default",
         max_occurrences=settings.max_occurrences,
-        max_event_occurrences=settings.max_event_occurrences,
     )
     normalized = normalize(feed.content, kind=kind, context=context, meaning=Meaning())
     return Preview(

@@ -55,10 +55,8 @@ class Settings:
     hold_deletes_ratio: float = 0.5
     #: A held deletion is applied once this many complete fetches in a row agree.
     hold_confirmations: int = 3
-    #: Most occurrences that one calendar may bring into one window.
+    #: Most occurrences that one calendar may bring into one window; one event of it may bring a tenth of them.
     max_occurrences: int = 200_000
-    #: … and most that one event of it may bring.
-    max_event_occurrences: int = 20_000
     #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.
     ignore_marker: str = "#placecal-ignore"
     user_agent: str = "calimport/0.1 (calendar importer)"

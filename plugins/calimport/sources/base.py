@@ -68,7 +68,7 @@ class Notice:
 
     code: str
     message: str
-    #: The UID it is about; empty for the whole calendar.
+    #: The UID, or the TZID, that it is about; empty for the whole calendar.
     subject: str = ""
     #: True when the event could not be understood: its rows are not taken as gone. With an empty subject, no row is.
     keeps_uid: bool = False
@@ -86,7 +86,6 @@ class ParseContext:
     #: ``calendar`` when the zone was configured or is the feed's own, else ``default``.
     timezone_source: str
     max_occurrences: int = Settings.max_occurrences
-    max_event_occurrences: int = Settings.max_event_occurrences
 
 
 @dataclass(frozen=True)

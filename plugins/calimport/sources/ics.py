@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,10 +10,7 @@ from calimport.errors import CredentialsMissing
 from calimport.fetching import Auth, Http, raise_for_status
 from calimport.icalendar_text import decode, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
-from calimport.zones import iana_name
-
-_FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\n]*)?:(.+)$", re.IGNORECASE | re.MULTILINE)
-
+from calimport.zones import feed_zone
 
 #: The calendar's own address alone, and where it leads.
 HOSTS: Final[tuple[str, ...]] = ()
@@ -55,38 +51,48 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
 
     :raises FeedUnparsable: not even the calendar around the events can be read.
     """
-    # icalendar is imported with them, and a task that only fetches needs none of it.
-    from calimport.expansion import expand
+    # A task that only fetches needs none of these.
+    from calimport.rfc5545.content_lines import read
+    from calimport.rfc5545.series import expand
     from calimport.sources.ics_reading import (
-        check_dates,
-        events_by_uid,
-        read_calendars,
-        settle_zones,
+        components_by_uid,
+        damage,
+        guesses,
         single_ends,
+        too_often,
+        typed,
         unreadable,
     )
-    from calimport.sources.ics_rows import first, row, title
+    from calimport.sources.ics_rows import first, row
 
     zone = ZoneInfo(context.timezone)
-    calendars, notices = read_calendars(feed.decode())
+    content = feed.decode()
+    calendars = read(content)
     color = first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     rows: list[dict[str, Any]] = []
-    by_uid = events_by_uid(calendars)
+    notices = list(damage(calendars))
+    own = feed_zone(content)
+    if own and own.notice and own.name == context.timezone:
+        notices.append(Notice("timezone_guessed", own.notice))
+    by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
-    for uid, events in by_uid.items():
+    for uid, components in by_uid.items():
         try:
-            for event in events:
-                check_dates(event)
-                notices += settle_zones(event, uid, context)
+            events = typed(components, uid)
             room = context.max_occurrences - len(rows)
-            found = expand(events, window=context.window, zone=zone, limit=room + 1)
+            most = min(room, max(1, context.max_occurrences // 10))
+            found = expand(events, window=context.window, zone=zone, limit=most + 1)
             if len(found) > room:
                 notices.append(_too_many(context))
                 break
+            if len(found) > most:
+                notices.append(too_often(uid, components[0][0], most))
+                del found[most:]
             rows += [row(one, uid, zone, color) for one in found]
+            notices += guesses(events, uid)
             published_from = min(published_from, *single_ends(events, zone), context.as_of)
-        except Exception as error:  # noqa: BLE001 - whatever one event does to a library, the others must import
-            notices.append(unreadable(uid, title(events[0]), error))
+        except Exception as error:  # noqa: BLE001 - whatever one event does to our code, the others must import
+            notices.append(unreadable(uid, components[0][0], error))
     return Parsed(
         occurrences=rows,
         notices=notices,
@@ -99,8 +105,8 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
 
 def feed_timezone(text: str) -> str | None:
     """The IANA zone that a feed gives for itself (X-WR-TIMEZONE), if it is one."""
-    found = _FEED_ZONE.search(text)
-    return iana_name(found.group(1)) if found else None
+    found = feed_zone(text)
+    return found.name if found else None
 
 
 def _address(request: FetchRequest) -> tuple[str, Auth | None]:

@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
+from calimport.rfc5545.escaping import split_list, unescape
+from calimport.rfc5545.values import date_or_time, duration
 from calimport.windows import instant
 
 if TYPE_CHECKING:
-    from icalendar import Calendar, Component, Event
+    from collections.abc import Sequence
 
-    from calimport.expansion import Occurrence
+    from calimport.rfc5545.content_lines import Component, Property
+    from calimport.rfc5545.series import Occurrence
 
 #: PostgreSQL's integer; a SEQUENCE beyond it counts nothing.
 _LARGEST_NUMBER: Final = 2**31 - 1
+_UTC: Final = ZoneInfo("UTC")
 
 
 def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[str, Any]:
-    event = one.component
+    event: Component = one.event.payload
     start_at, end_at = one.span(zone)
+    conference = _conference(event)
     return {
         "uid": uid,
         "recurrence_id": _recurrence_id(one.recurrence_id),
@@ -29,19 +34,19 @@ def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[st
         "all_day": one.all_day,
         "start_date": one.start if one.all_day else None,
         "end_date": one.end if one.all_day else None,
-        "timezone": str(event.get("X-CALIMPORT-ZONE", "")) or None,
-        "timezone_source": str(event["X-CALIMPORT-EVIDENCE"]),
+        "timezone": one.event.timezone,
+        "timezone_source": one.event.timezone_source,
         "status": _choice(event, "STATUS", STATUSES, "confirmed"),
         "summary": text(event, "SUMMARY"),
         "description": text(event, "DESCRIPTION"),
         "location": text(event, "LOCATION"),
         "url": text(event, "URL"),
-        "online_url": _conference(event),
-        "online_type": "direct" if _conference(event) else None,
-        "categories": [str(category) for category in event.categories if str(category)],
-        "organizer": _person(event.get("ORGANIZER")),
+        "online_url": conference,
+        "online_type": "direct" if conference else None,
+        "categories": [name for given in event.all("CATEGORIES") for name in split_list(given.value) if name],
+        "organizer": _person(event.first("ORGANIZER")),
         "creator": None,
-        "attendees": [_person(one, status=True) for one in listed(event, "ATTENDEE")],
+        "attendees": [_person(given, status=True) for given in event.all("ATTENDEE")],
         "visibility": _choice(event, "CLASS", VISIBILITIES, "default"),
         "transparency": _choice(event, "TRANSP", TRANSPARENCIES, "opaque"),
         "color": text(event, "COLOR") or color,
@@ -63,74 +68,90 @@ def _recurrence_id(moment: date | datetime | None) -> str | None:
     return moment.isoformat()
 
 
-def _reminders(event: Event, start: datetime, end: datetime) -> list[datetime]:
-    """Instants of the event's VALARMs (RFC 5545, 3.6.6): absolute, or relative to the start or the end."""
+def _reminders(event: Component, start: datetime, end: datetime) -> list[datetime]:
+    """Instants of the event's VALARMs (RFC 5545, 3.6.6): absolute, or relative to the start or the end.
+
+    An alarm that cannot be read reminds of nothing; the event stands.
+    """
     instants = set()
     for alarm in event.walk("VALARM"):
-        trigger = alarm.get("TRIGGER")
+        trigger = alarm.first("TRIGGER")
         if trigger is None:
             continue
-        if isinstance(trigger.dt, timedelta):
-            instants.add((end if trigger.params.get("RELATED", "").upper() == "END" else start) + trigger.dt)
-        elif isinstance(trigger.dt, datetime):
-            instants.add(instant(trigger.dt, ZoneInfo("UTC")))
+        try:
+            if trigger.value.lstrip("+-").upper().startswith("P"):
+                before = duration(trigger.value, [])
+                related = (trigger.parameter("RELATED") or "").upper()
+                instants.add((end if related == "END" else start) + timedelta(before.days) + before.exact)
+            elif isinstance(at := date_or_time(trigger.value, []), datetime):
+                instants.add(instant(at, _UTC))
+        except (ValueError, OverflowError):
+            continue
     return sorted(instants)
 
 
-def _person(address: Any, *, status: bool = False) -> dict[str, str | None] | None:
+def _person(address: Property | None, *, status: bool = False) -> dict[str, str | None] | None:
     if address is None:
         return None
-    uri = str(address)
-    parameters = getattr(address, "params", {})
+    uri = address.value.strip()
     person: dict[str, str | None] = {
-        "name": parameters.get("CN"),
+        "name": address.parameter("CN"),
         "email": uri[7:] if uri.lower().startswith("mailto:") else None,
     }
     if status:
-        person["status"] = parameters.get("PARTSTAT", "NEEDS-ACTION").lower()
+        person["status"] = (address.parameter("PARTSTAT") or "NEEDS-ACTION").lower()
     return person
 
 
-def _conference(event: Event) -> str | None:
+def _conference(event: Component) -> str | None:
     """The meeting's address, from the property of RFC 7986 (5.11), of Google, or of Microsoft."""
     for name in ("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"):
-        for value in listed(event, name):
-            if str(value).lower().startswith(("http://", "https://")):
-                return str(value)
+        for given in event.all(name):
+            if given.value.lower().startswith(("http://", "https://")):
+                return given.value
     return None
 
 
-def first(calendars: list[Calendar], *names: str) -> str | None:
+def first(calendars: Sequence[Component], *names: str) -> str | None:
     values = (text(calendar, name) for calendar in calendars for name in names)
     return next((value for value in values if value), None)
 
 
-def title(event: Event) -> str | None:
-    return text(event, "SUMMARY")
+#: Properties whose value is a URI and so has no escapes (RFC 5545, 3.3.13).
+_URIS: Final = frozenset({"URL"})
 
 
-def text(event: Component, name: str) -> str | None:
-    values = listed(event, name)
-    return str(values[0]) or None if values else None
-
-
-def _number(event: Event, name: str) -> int | None:
-    value = event.get(name)
-    if value is None or isinstance(value, list) or abs(int(value)) > _LARGEST_NUMBER:
+def text(component: Component, name: str) -> str | None:
+    """The first value of a property, unescaped; None where it says nothing."""
+    given = component.first(name)
+    if given is None:
         return None
-    return int(value)
+    return (given.value if name in _URIS else unescape(given.value)) or None
 
 
-def _stamp(event: Event, name: str) -> datetime | None:
-    value = getattr(event.get(name), "dt", None)
-    return instant(value, ZoneInfo("UTC")) if isinstance(value, date) else None
+def _number(event: Component, name: str) -> int | None:
+    given = event.first(name)
+    try:
+        value = None if given is None else int(given.value)
+    except ValueError:
+        return None
+    return None if value is None or abs(value) > _LARGEST_NUMBER else value
 
 
-def _choice(event: Event, name: str, choices: tuple[str, ...], default: str) -> str:
+def _stamp(event: Component, name: str) -> datetime | None:
+    """CREATED and LAST-MODIFIED are in UTC (3.8.7), also where the producer forgot to say so."""
+    given = event.first(name)
+    try:
+        return None if given is None else instant(date_or_time(given.value, []), _UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+#: The spelling of Microsoft's and others' exports.
+_SPELLINGS: Final = {"canceled": "cancelled"}
+
+
+def _choice(event: Component, name: str, choices: tuple[str, ...], default: str) -> str:
     value = (text(event, name) or "").strip().lower()
+    value = _SPELLINGS.get(value, value)
     return value if value in choices else default
-
-
-def listed(event: Component, name: str) -> list[Any]:
-    value = event.get(name, [])
-    return value if isinstance(value, list) else [value]

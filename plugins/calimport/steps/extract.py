@@ -171,7 +171,6 @@ def _fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Wind
         run.place_address,
         settings.ignore_marker,
         settings.max_occurrences,
-        settings.max_event_occurrences,
         VERSION,
         _zone_data_version(),
     )

@@ -64,7 +64,6 @@ def _normalize(step: Step, run: Run) -> Normalized:
             timezone=run.run_timezone or "UTC",
             timezone_source=run.timezone_source or "default",
             max_occurrences=step.settings.max_occurrences,
-            max_event_occurrences=step.settings.max_event_occurrences,
         ),
         meaning=Meaning(
             activity_type=run.activity_type,

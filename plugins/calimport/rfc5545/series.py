@@ -1,0 +1,377 @@
+"""The occurrences in a window of all events that share one UID (RFC 5545, 3.8.4.4, 3.8.5).
+
+The recurrence set is what DTSTART, RRULE and RDATE make without EXDATE and EXRULE. An override stands in the place of
+the instance that its RECURRENCE-ID names, compared as an instant, in whatever zone it is written; one whose instance is
+not in the set stands for itself, unless an EXDATE took that instance out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import chain, islice
+from typing import Final, TypeAlias, cast
+from zoneinfo import ZoneInfo
+
+from calimport.rfc5545.events import Date, Event
+from calimport.rfc5545.recurrence import makes_start, starts
+from calimport.rfc5545.rules import Rule
+from calimport.rfc5545.values import Duration
+from calimport.windows import Window, instant
+
+_DAY: Final = timedelta(days=1)
+_NOTHING: Final = timedelta()
+#: A wall clock and UTC differ by less than this, with room for a gap of the zone.
+_MARGIN: Final = timedelta(days=2)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC, microsecond=0)
+
+#: The original start of an instance: its identity. A date in a series of dates, an instant in UTC in one of times.
+Original: TypeAlias = date | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One dated instance. ``start`` and ``end`` are both dates (end exclusive) or both instants in UTC."""
+
+    event: Event
+    start: date | datetime
+    end: date | datetime
+    #: None for a single event.
+    recurrence_id: Original | None
+
+    @property
+    def all_day(self) -> bool:
+        return not isinstance(self.start, datetime)
+
+    def span(self, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """The instants in UTC that it lies between; a date lies in ``zone``."""
+        if isinstance(self.start, datetime) and isinstance(self.end, datetime):
+            return self.start, self.end
+        return _midnight(self.start, zone), _midnight(self.end, zone)
+
+
+def expand(events: Sequence[Event], *, window: Window, zone: ZoneInfo, limit: int) -> list[Occurrence]:
+    """The occurrences in ``window`` of the events of one UID, in no order.
+
+    :param events: masters and overrides in the feed's order.
+    :param zone: where dates lie.
+    :param limit: no more than this many; the caller tells by the length that there were more.
+    :raises calimport.rfc5545.recurrence.TooManySteps: a rule would cost more than its budget.
+    """
+    if len(events) == 1 and events[0].recurrence_id is None and not events[0].recurs:
+        found: Iterator[Occurrence] = iter([_occurrence(events[0], None)])
+    else:
+        masters = _masters([event for event in events if event.recurrence_id is None])
+        overrides = [event for event in events if event.recurrence_id is not None]
+        if masters:
+            found = _of_masters(masters, overrides, window, zone)
+        else:
+            latest = {_original(cast("Original", one.recurrence_id)): one for one in _by_sequence(overrides)}
+            found = (_occurrence(one, original) for original, one in latest.items())
+    return list(islice((one for one in found if window.holds(*one.span(zone))), limit))
+
+
+def single_span(event: Event, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Where the event itself lies, its series apart: instants in UTC."""
+    return _occurrence(event, None).span(zone)
+
+
+def _of_masters(masters: list[Event], overrides: list[Event], window: Window, zone: ZoneInfo) -> Iterator[Occurrence]:
+    """The overrides belong to the first master that recurs; two masters may not give one instance twice."""
+    owner = next((master for master in masters if master.recurs), masters[0])
+    seen: set[Original] = set()
+    for master in sorted(masters, key=lambda master: master is not owner):
+        series = _Series(master, overrides if master is owner else [], window, zone)
+        yield from series.occurrences(seen)
+
+
+class _Series:
+    """A master and the overrides of its instances."""
+
+    def __init__(self, master: Event, overrides: list[Event], window: Window, zone: ZoneInfo) -> None:
+        self.master, self.window, self.zone = master, window, zone
+        self.all_day = master.all_day
+        self.wall_zone = zone if self.all_day else cast("tzinfo", cast("datetime", master.start).tzinfo)
+        self.start = self.wall(master.start)
+        #: A DATE takes every instance of that day out of a series of times, as most producers mean it.
+        self.excluded_days = {one for one in master.exdates if not isinstance(one, datetime)}
+        self.excluded = {self.original(one) for one in master.exdates if isinstance(one, datetime)}
+        self.overrides: dict[Original, Event] = {}
+        for override in _by_sequence(overrides):
+            original = self._instance_of(cast("Original", override.recurrence_id))
+            if override.start_is_original:
+                override = self._with_length(override, original)
+            self.overrides[original] = override
+        self.segments = sorted(
+            ((original, one) for original, one in self.overrides.items() if one.this_and_future),
+            key=lambda segment: _comparable(segment[0]),
+        )
+        self._segment_starts = [_comparable(original) for original, _ in self.segments]
+
+    def occurrences(self, seen: set[Original]) -> Iterator[Occurrence]:
+        """:param seen: the instances that are there already, of whatever master; grows by those of this one."""
+        for original, override in self.overrides.items():
+            if not self.is_excluded(original):
+                seen.add(original)
+                yield _occurrence(override, original)
+        for original, wall, rdate in self.instances():
+            if original in seen or original in self.overrides or self.is_excluded(original):
+                continue
+            seen.add(original)
+            yield self._instance(original, wall, rdate)
+
+    def instances(self) -> Iterator[tuple[Original, datetime, Date | None]]:
+        """The recurrence set around the window: identity, wall clock, and the RDATE it comes from."""
+        first, last = self._range()
+        removed = {
+            self.original_of_wall(wall)
+            for rule in self.master.exclusion_rules
+            for wall in self._starts(rule, first, last)
+            if wall != self.start or makes_start(rule, wall, all_day=self.all_day)
+        }
+        # A PERIOD says more of its instance than a rule that makes it too.
+        for rdate in self.master.rdates:
+            original = self._rdate(rdate)
+            if original not in removed:
+                yield original, self.wall(original), rdate
+        for wall in chain((self.start,), *(self._starts(rule, first, last) for rule in self.master.rules)):
+            original = self.original_of_wall(wall)
+            if original not in removed:
+                yield original, wall, None
+
+    def _starts(self, rule: Rule, first: datetime, last: datetime) -> Iterator[datetime]:
+        return starts(rule, self.start, first=first, last=last, until=self._until(rule), all_day=self.all_day)
+
+    def _until(self, rule: Rule) -> datetime | None:
+        """UNTIL on the wall clock of the series, inclusive. A DATE ends a series of times with that day."""
+        until = rule.until
+        if until is None:
+            return None
+        if isinstance(until, datetime):
+            if until.tzinfo is None:
+                return until
+            if self.all_day:
+                return _at_midnight(_day_meant(until, self.zone))
+            return _wall(until, self.wall_zone)
+        return datetime.combine(until, time.min if self.all_day else time(23, 59, 59))
+
+    def _range(self) -> tuple[datetime, datetime]:
+        """The wall-clock starts whose occurrences can touch the window, however long they are or far they move."""
+        later, earlier = _length(self.master), _NOTHING
+        for original, override in self.segments:
+            moved = self.wall_of(override.start) - self.wall(original)
+            later = max(later, _length(override) + moved)
+            earlier = max(earlier, -moved)
+        return (
+            _clipped(self.window.start, -(later + _MARGIN), self.wall_zone),
+            _clipped(self.window.end, earlier + _MARGIN, self.wall_zone),
+        )
+
+    def _instance(self, original: Original, wall: datetime, rdate: Date | None) -> Occurrence:
+        at = bisect_right(self._segment_starts, _comparable(original)) - 1
+        if at >= 0:
+            since, override = self.segments[at]
+            return self._moved(override, original, wall, wall - self.wall(since))
+        if rdate is not None and rdate.end is not None and isinstance(original, datetime):
+            return Occurrence(self.master, original, _period_end(rdate.end, wall, self.wall_zone), original)
+        return Occurrence(self.master, original, _end(self.master, original, wall), original)
+
+    def _moved(self, override: Event, original: Original, wall: datetime, later: timedelta) -> Occurrence:
+        """A later instance of a THISANDFUTURE override: as far from it, on the wall clock, as their originals are."""
+        if not isinstance(override.start, datetime):
+            day = override.start + timedelta(days=later.days)
+            return Occurrence(override, day, _end(override, day, _at_midnight(day)), original)
+        wall = override.start.replace(tzinfo=None) + later
+        start = _utc(wall.replace(tzinfo=override.start.tzinfo))
+        return Occurrence(override, start, _end(override, start, wall), original)
+
+    def _with_length(self, override: Event, original: Original) -> Event:
+        """An override that names its instance and no start of its own begins, and lasts, as its instance would."""
+        master = self.master
+        if self.all_day:
+            return replace(override, start=original, duration=Duration(days=_days(master)))
+        start = cast("datetime", original).astimezone(self.wall_zone)
+        if override.end is not None or override.duration is not None:
+            return replace(override, start=start)
+        return replace(override, start=start, duration=master.duration or Duration(exact=_length(master)))
+
+    def is_excluded(self, original: Original) -> bool:
+        if original in self.excluded:
+            return True
+        return bool(self.excluded_days) and self.wall(original).date() in self.excluded_days
+
+    def _rdate(self, rdate: Date) -> Original:
+        """A DATE among times is at the hour of DTSTART."""
+        if not self.all_day and not isinstance(rdate.start, datetime):
+            return self.original_of_wall(datetime.combine(rdate.start, self.start.time()))
+        return self.original(rdate.start)
+
+    def _instance_of(self, recurrence_id: Original) -> Original:
+        """The instance that a RECURRENCE-ID names. A DATE in a series of times names the instance of that day."""
+        if self.all_day or isinstance(recurrence_id, datetime):
+            return self.original(recurrence_id)
+        first, last = _at_midnight(recurrence_id), datetime.combine(recurrence_id, time(23, 59, 59))
+        made = (wall for rule in self.master.rules for wall in islice(self._starts(rule, first, last), 1))
+        added = (self.wall(self._rdate(rdate)) for rdate in self.master.rdates)
+        for wall in chain((self.start,), made, added):
+            if first <= wall <= last:
+                return self.original_of_wall(wall)
+        return self.original_of_wall(datetime.combine(recurrence_id, self.start.time()))
+
+    def original(self, value: date | datetime) -> Original:
+        """``value`` as the identity of an instance of this series: a date of a series of dates, else an instant."""
+        if self.all_day:
+            return _day_meant(value, self.zone) if isinstance(value, datetime) else value
+        return _utc(value) if isinstance(value, datetime) else self.original_of_wall(_at_midnight(value))
+
+    def original_of_wall(self, wall: datetime) -> Original:
+        return wall.date() if self.all_day else _utc(wall.replace(tzinfo=self.wall_zone))
+
+    def wall(self, value: date | datetime) -> datetime:
+        """``value`` on the wall clock of the series."""
+        if not isinstance(value, datetime):
+            return _at_midnight(value)
+        return value.replace(tzinfo=None) if value.tzinfo is self.wall_zone else _wall(value, self.wall_zone)
+
+    def wall_of(self, value: date | datetime) -> datetime:
+        """``value`` on its own wall clock."""
+        return value.replace(tzinfo=None) if isinstance(value, datetime) else _at_midnight(value)
+
+
+def _masters(masters: list[Event]) -> list[Event]:
+    """The masters that count: those of the highest SEQUENCE, and of one start the last.
+
+    Several of one SEQUENCE are a producer's mistake. Their instances are told apart by their starts.
+    """
+    highest = max((master.sequence for master in masters), default=0)
+    latest = {_original(master.start): master for master in masters if master.sequence == highest}
+    return list(latest.values())
+
+
+def _by_sequence(overrides: list[Event]) -> list[Event]:
+    """In the order in which a later one replaces an earlier one of the same instance."""
+    return sorted(overrides, key=lambda override: override.sequence)
+
+
+def _occurrence(event: Event, original: Original | None) -> Occurrence:
+    start = event.start
+    if not isinstance(start, datetime):
+        return Occurrence(event, start, _end(event, start, _at_midnight(start)), original)
+    at = _utc(start)
+    return Occurrence(event, at, _end(event, at, start.replace(tzinfo=None)), original)
+
+
+def _end(event: Event, start: date | datetime, wall: datetime) -> date | datetime:
+    """The end of an instance of ``event`` that starts at ``start``, which the wall clock calls ``wall``.
+
+    A DTEND gives every instance the same exact length, a DURATION the same nominal one (3.8.5.3). Without either a time
+    has no length and a date is one day (3.6.1). An end before the start is read as no end.
+    """
+    if not isinstance(start, datetime):
+        return _day_later(start, _days(event))
+    if event.duration is None or not event.duration.days:
+        return _later(start, _length(event))
+    zone = cast("datetime", event.start).tzinfo
+    try:
+        after_days = _utc((wall + timedelta(event.duration.days)).replace(tzinfo=zone))
+        return max(start, _later(after_days, event.duration.exact))
+    except OverflowError:
+        return _LAST
+
+
+def _length(event: Event) -> timedelta:
+    """The exact length of a timed event, the whole days of one of dates; never negative."""
+    if event.all_day:
+        return timedelta(days=_days(event))
+    if event.duration is not None:
+        return max(_NOTHING, timedelta(event.duration.days) + event.duration.exact)
+    if event.end is None:
+        return _NOTHING
+    return max(_NOTHING, _utc(cast("datetime", event.end)) - _utc(cast("datetime", event.start)))
+
+
+def _days(event: Event) -> int:
+    """Days of an event of dates, at least one; hours of a DURATION count for the day they reach into."""
+    if event.duration is not None:
+        return max(1, event.duration.days - (-event.duration.exact // _DAY))
+    if event.end is None:
+        return 1
+    return max(1, (event.end - event.start).days)
+
+
+def _period_end(end: date | datetime | Duration, wall: datetime, zone: tzinfo) -> datetime:
+    """The end of an RDATE that is a PERIOD and starts at ``wall``."""
+    start = _utc(wall.replace(tzinfo=zone))
+    if isinstance(end, Duration):
+        return max(start, _later(_utc((wall + timedelta(end.days)).replace(tzinfo=zone)), end.exact))
+    return max(start, _utc(end) if isinstance(end, datetime) else _utc(_at_midnight(end).replace(tzinfo=zone)))
+
+
+def _day_meant(moment: datetime, zone: ZoneInfo) -> date:
+    """The day that a time means where a date is due: the day of its own zone.
+
+    A time in UTC stands for a day of the calendar's zone, but midnight in UTC, as many write a date, for its own day.
+    """
+    if moment.tzinfo is UTC and moment.time() != time.min:
+        return _wall(moment, zone).date()
+    return moment.date()
+
+
+def _original(value: date | datetime) -> Original:
+    return _utc(value) if isinstance(value, datetime) else value
+
+
+def _comparable(original: Original) -> datetime:
+    """Dates and instants in one order; within one series there is one kind of them."""
+    return original if isinstance(original, datetime) else _at_midnight(original).replace(tzinfo=UTC)
+
+
+def _at_midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    try:
+        return instant(day, zone)
+    except OverflowError:  # the zone's midnight of the first or the last day of all
+        return _FIRST if day.year == 1 else _LAST
+
+
+def _utc(moment: datetime) -> datetime:
+    """``moment`` in UTC; what lies beyond the years 1 to 9999 there is their end."""
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _FIRST if moment.year == 1 else _LAST
+
+
+def _wall(moment: datetime, zone: tzinfo) -> datetime:
+    try:
+        return moment.astimezone(zone).replace(tzinfo=None)
+    except OverflowError:
+        return moment.replace(tzinfo=None)
+
+
+def _later(moment: datetime, length: timedelta) -> datetime:
+    try:
+        return moment + length
+    except OverflowError:
+        return _LAST
+
+
+def _day_later(day: date, days: int) -> date:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max
+
+
+def _clipped(moment: datetime, by: timedelta, zone: tzinfo) -> datetime:
+    try:
+        return _wall(moment, zone) + by
+    except OverflowError:
+        return datetime.min if by < _NOTHING else datetime.max.replace(microsecond=0)
