@@ -59,6 +59,8 @@ class Home:
             "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of these tests, long enough for HS512 " * 2,
             "AIRFLOW__API__SECRET_KEY": "another secret of these tests",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # All calendars of a test are on one host.
+            "CALIMPORT_HOST_REQUESTS_PER_SECOND": "1000",
             **settings,
         }
 

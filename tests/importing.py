@@ -29,7 +29,7 @@ class Importer:
     """Runs imports and looks at what they left."""
 
     connection: database.Connection
-    settings: Settings = field(default_factory=lambda: Settings(fetch_attempts=1))
+    settings: Settings = field(default_factory=lambda: Settings(fetch_attempts=1, host_requests_per_second=1000))
     transport: httpx.AsyncBaseTransport | None = None
     now: datetime = NOW
     numbers: Any = field(default_factory=count)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from calimport.errors import FeedUnparsable
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid
+from calimport.sources.rows import too_many, unreadable
 from calimport.windows import instant
 from calimport.zones import iana_name
 
@@ -48,10 +49,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
             continue
         key = row["uid"], row["recurrence_id"]
         if key not in kept and len(kept) == context.max_occurrences:
-            message = (
-                f"The calendar has more than {context.max_occurrences} dates in the window; the rest are left out."
-            )
-            parsed.notices.append(Notice("too_many_occurrences", message, keeps_uid=True))
+            parsed.notices.append(too_many(context))
             break
         # An event that was deleted and imported again is there twice, once as cancelled.
         kept[key] = max(kept.get(key, row), row, key=_standing)
@@ -145,10 +143,7 @@ class _Reader:
         """The notice for an item that :meth:`occurrence` raises for. It names the title of no private event."""
         uid = self._uid(item)
         shown = self._visibility(item) in ("default", "public")
-        name = (_text(item, "summary") if shown else None) or uid or "without a name"
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        message = f"The event {name!r} could not be understood and was left as it was: {reason}"
-        return Notice("event_unreadable", message, subject=uid, keeps_uid=True)
+        return unreadable(uid, _text(item, "summary") if shown else None, error)
 
     def _uid(self, item: Mapping[str, Any]) -> str:
         """The iCalUID, the series' where the item lacks it, else the id; empty where there is nothing to go by."""
@@ -225,11 +220,6 @@ def _attendee(given: Mapping[str, Any]) -> dict[str, str | None]:
 def _standing(row: Mapping[str, Any]) -> tuple[bool, datetime]:
     """Which of two rows of one identity counts: the one that takes place, then the one changed last."""
     return row["status"] != "cancelled", row["updated_at"] or datetime.min.replace(tzinfo=UTC)
-
-
-def _too_many(context: ParseContext) -> Notice:
-    message = f"The calendar has more than {context.max_occurrences} dates in the window; the rest were left out."
-    return Notice("too_many_occurrences", message, keeps_uid=True)
 
 
 def _instant_or_none(value: Any) -> datetime | None:
