@@ -12,6 +12,9 @@ import pytest
 from calimport import database
 from dev import postgres
 
+# It holds tests and is no test file: without this its assertions would say nothing.
+pytest.register_assert_rewrite("tests.source_conformance")
+
 _numbers = itertools.count()
 
 
