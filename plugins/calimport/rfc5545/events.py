@@ -120,17 +120,13 @@ class _Reader:
             event.start = value
             event.timezone, event.timezone_source = self.zones.calendar.name, self.zones.calendar.evidence
             return
-        zone = self._zone(given)
-        if value.tzinfo is None:
-            zone = zone or self.zones.calendar
-            event.start = value.replace(tzinfo=zone.tzinfo)
-            event.timezone, event.timezone_source = zone.name, zone.evidence
-        elif zone is None or zone.tzinfo is UTC:
+        if value.tzinfo is not None:
+            # A TZID must not be applied to a time in UTC (3.2.19), so a series of such times repeats in UTC.
             event.start, event.timezone = value, "UTC"
-        else:
-            # 3.2.19 forbids a TZID on a time in UTC. The instant is certain; the zone is where the series lives.
-            event.start = value.astimezone(zone.tzinfo)
-            event.timezone, event.timezone_source = zone.name, zone.evidence
+            return
+        zone = self._zone(given) or self.zones.calendar
+        event.start = value.replace(tzinfo=zone.tzinfo)
+        event.timezone, event.timezone_source = zone.name, zone.evidence
 
     def _length(self) -> None:
         event, component = self.event, self.component

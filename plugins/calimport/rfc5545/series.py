@@ -23,8 +23,8 @@ from calimport.windows import Window, instant
 
 _DAY: Final = timedelta(days=1)
 _NOTHING: Final = timedelta()
-#: A wall clock and UTC differ by less than this, with room for a gap of the zone.
-_MARGIN: Final = timedelta(days=2)
+#: The longest leap of a zone's clock is a day: Samoa changed sides of the date line.
+_LEAP: Final = timedelta(days=1)
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 #: The original start of an instance: its identity. A date in a series of dates, an instant in UTC in one of times.
@@ -98,17 +98,24 @@ class _Series:
         #: A DATE takes every instance of that day out of a series of times, as most producers mean it.
         self.excluded_days = {one for one in master.exdates if not isinstance(one, datetime)}
         self.excluded = {self.original(one) for one in master.exdates if isinstance(one, datetime)}
+        self.exclusion_rules = [(rule, self._until(rule)) for rule in master.exclusion_rules]
+        #: A rule that ends before DTSTART makes nothing: so producers write a series that was removed whole.
+        self.rules = [
+            (rule, until) for rule in master.rules if (until := self._until(rule)) is None or until >= self.start
+        ]
         self.overrides: dict[Original, Event] = {}
+        ranges: dict[Original, Event] = {}
         for override in _by_sequence(overrides):
             original = self._instance_of(cast("Original", override.recurrence_id))
             if override.start_is_original:
                 override = self._with_length(override, original)
-            self.overrides[original] = override
-        self.segments = sorted(
-            ((original, one) for original, one in self.overrides.items() if one.this_and_future),
-            key=lambda segment: _comparable(segment[0]),
-        )
-        self._segment_starts = [_comparable(original) for original, _ in self.segments]
+            if override.this_and_future:
+                ranges[original] = override
+                self.overrides.setdefault(original, override)
+            else:
+                self.overrides[original] = override
+        self.ranges = sorted(ranges.items(), key=lambda item: _comparable(item[0]))
+        self._range_starts = [_comparable(original) for original, _ in self.ranges]
 
     def occurrences(self, seen: set[Original]) -> Iterator[Occurrence]:
         """:param seen: the instances that are there already, of whatever master; grows by those of this one."""
@@ -124,25 +131,18 @@ class _Series:
 
     def instances(self) -> Iterator[tuple[Original, datetime, Date | None]]:
         """The recurrence set around the window: identity, wall clock, and the RDATE it comes from."""
-        first, last = self._range()
-        removed = {
-            self.original_of_wall(wall)
-            for rule in self.master.exclusion_rules
-            for wall in self._starts(rule, first, last)
-            if wall != self.start or makes_start(rule, wall, all_day=self.all_day)
-        }
         # A PERIOD says more of its instance than a rule that makes it too.
         for rdate in self.master.rdates:
             original = self._rdate(rdate)
-            if original not in removed:
-                yield original, self.wall(original), rdate
-        for wall in chain((self.start,), *(self._starts(rule, first, last) for rule in self.master.rules)):
-            original = self.original_of_wall(wall)
-            if original not in removed:
-                yield original, wall, None
+            yield original, self.wall(original), rdate
+        first, last = self._bounds()
+        ended = self.master.rules and not self.rules and not self.master.rdates
+        walls = chain.from_iterable(self._starts(rule, until, first, last) for rule, until in self.rules)
+        for wall in walls if ended else chain((self.start,), walls):
+            yield self.original_of_wall(wall), wall, None
 
-    def _starts(self, rule: Rule, first: datetime, last: datetime) -> Iterator[datetime]:
-        return starts(rule, self.start, first=first, last=last, until=self._until(rule), all_day=self.all_day)
+    def _starts(self, rule: Rule, until: datetime | None, first: datetime, last: datetime) -> Iterator[datetime]:
+        return starts(rule, self.start, first=first, last=last, until=until, all_day=self.all_day)
 
     def _until(self, rule: Rule) -> datetime | None:
         """UNTIL on the wall clock of the series, inclusive. A DATE ends a series of times with that day."""
@@ -157,22 +157,25 @@ class _Series:
             return _wall(until, self.wall_zone)
         return datetime.combine(until, time.min if self.all_day else time(23, 59, 59))
 
-    def _range(self) -> tuple[datetime, datetime]:
+    def _bounds(self) -> tuple[datetime, datetime]:
         """The wall-clock starts whose occurrences can touch the window, however long they are or far they move."""
         later, earlier = _length(self.master), _NOTHING
-        for original, override in self.segments:
+        # Nominal days may be longer than 24 hours, and other zones change at other times.
+        loose = self.ranges or (self.master.duration is not None and self.master.duration.days)
+        for original, override in self.ranges:
             moved = self.wall_of(override.start) - self.wall(original)
             later = max(later, _length(override) + moved)
             earlier = max(earlier, -moved)
+        slack = _LEAP if loose else _NOTHING
         return (
-            _clipped(self.window.start, -(later + _MARGIN), self.wall_zone),
-            _clipped(self.window.end, earlier + _MARGIN, self.wall_zone),
+            _wall_around(_earlier(self.window.start, later + slack), self.wall_zone, -_LEAP),
+            _wall_around(_later(self.window.end, earlier + slack), self.wall_zone, _LEAP),
         )
 
     def _instance(self, original: Original, wall: datetime, rdate: Date | None) -> Occurrence:
-        at = bisect_right(self._segment_starts, _comparable(original)) - 1
+        at = bisect_right(self._range_starts, _comparable(original)) - 1
         if at >= 0:
-            since, override = self.segments[at]
+            since, override = self.ranges[at]
             return self._moved(override, original, wall, wall - self.wall(since))
         if rdate is not None and rdate.end is not None and isinstance(original, datetime):
             return Occurrence(self.master, original, _period_end(rdate.end, wall, self.wall_zone), original)
@@ -200,7 +203,14 @@ class _Series:
     def is_excluded(self, original: Original) -> bool:
         if original in self.excluded:
             return True
-        return bool(self.excluded_days) and self.wall(original).date() in self.excluded_days
+        if self.excluded_days and self.wall(original).date() in self.excluded_days:
+            return True
+        return any(self._is_made(rule, until, self.wall(original)) for rule, until in self.exclusion_rules)
+
+    def _is_made(self, rule: Rule, until: datetime | None, wall: datetime) -> bool:
+        if wall == self.start:
+            return makes_start(rule, wall, all_day=self.all_day)
+        return any(self._starts(rule, until, wall, wall))
 
     def _rdate(self, rdate: Date) -> Original:
         """A DATE among times is at the hour of DTSTART."""
@@ -213,7 +223,7 @@ class _Series:
         if self.all_day or isinstance(recurrence_id, datetime):
             return self.original(recurrence_id)
         first, last = _at_midnight(recurrence_id), datetime.combine(recurrence_id, time(23, 59, 59))
-        made = (wall for rule in self.master.rules for wall in islice(self._starts(rule, first, last), 1))
+        made = (wall for rule, until in self.rules for wall in islice(self._starts(rule, until, first, last), 1))
         added = (self.wall(self._rdate(rdate)) for rdate in self.master.rdates)
         for wall in chain((self.start,), made, added):
             if first <= wall <= last:
@@ -370,8 +380,18 @@ def _day_later(day: date, days: int) -> date:
         return date.max
 
 
-def _clipped(moment: datetime, by: timedelta, zone: tzinfo) -> datetime:
+def _earlier(moment: datetime, length: timedelta) -> datetime:
     try:
-        return _wall(moment, zone) + by
+        return moment - length
     except OverflowError:
-        return datetime.min if by < _NOTHING else datetime.max.replace(microsecond=0)
+        return _FIRST
+
+
+def _wall_around(moment: datetime, zone: tzinfo, leap: timedelta) -> datetime:
+    """``moment`` on the wall clock of ``zone``; ``leap`` further where the clock is changed within a day of it."""
+    try:
+        if (moment - _LEAP).astimezone(zone).utcoffset() == (moment + _LEAP).astimezone(zone).utcoffset():
+            return moment.astimezone(zone).replace(tzinfo=None)
+        return moment.astimezone(zone).replace(tzinfo=None) + leap
+    except OverflowError:
+        return datetime.min if moment.year < 5000 else datetime.max.replace(microsecond=0)
