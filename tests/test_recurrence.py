@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from calimport.rfc5545.recurrence import TooManySteps, starts
+from calimport.rfc5545.recurrence import Steps, TooManySteps, starts
 from calimport.rfc5545.rules import parse_rule
 
 FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
@@ -402,4 +402,4 @@ def test_a_rule_that_costs_more_than_its_budget_says_so(rule):
     window = {"first": datetime(2026, 1, 1), "last": datetime(2029, 1, 1)}
 
     with pytest.raises(TooManySteps, match=r"more than 200 steps"):
-        expand(f"FREQ={rule}", "1970-01-01 00:00", budget=200, **window)
+        expand(f"FREQ={rule}", "1970-01-01 00:00", steps=Steps(200), **window)

@@ -25,11 +25,30 @@ from calimport.rfc5545.recurrence_periods import (
 from calimport.rfc5545.rules import Rule
 
 BUDGET = 500_000
-"""Periods (days, for a daily or finer rule) that one call may look at: under a second."""
+"""Periods (days, for a daily or finer rule) that an event may look at: under a second."""
+
+# Work that a call does before its first period, and what it prepares for all of them.
+_OF_A_CALL, _TIMES_OF_A_STEP = 5, 20
 
 
 class TooManySteps(ValueError):
     """The rule asks for more steps than it is worth. No occurrence after those already given is known."""
+
+
+class Steps:
+    """What may still be looked at, by all calls together that share it."""
+
+    def __init__(self, most: int = BUDGET) -> None:
+        self.most = self.left = most
+
+    def take(self, number: int = 1) -> None:
+        self.left -= number
+        if self.left < 0:
+            raise TooManySteps(f"its rules take more than {self.most} steps")
+
+    @property
+    def taken(self) -> int:
+        return self.most - self.left
 
 
 def starts(
@@ -40,7 +59,7 @@ def starts(
     last: datetime,
     until: datetime | None = None,
     all_day: bool = False,
-    budget: int = BUDGET,
+    steps: Steps | None = None,
 ) -> Iterator[datetime]:
     """Wall-clock starts (naive, whole seconds) in [first, last], ascending, without repeats.
 
@@ -52,9 +71,11 @@ def starts(
     ignored (RFC 5545 3.3.10). An hourly or finer rule gives each date on which it has an instance when it runs from
     midnight, once; COUNT counts dates.
 
-    The number of starts in the range is the caller's to limit. Raises TooManySteps where more than `budget` periods
-    (days, for daily and finer rules) would have to be looked at.
+    The number of starts in the range is the caller's to limit. Raises TooManySteps where more periods (days, for daily
+    and finer rules) would have to be looked at than `steps` has left; without it, than BUDGET.
     """
+    steps = steps or Steps()
+    steps.take(_OF_A_CALL)
     if first <= start <= last:
         yield start
     if until is not None and until < last:
@@ -64,22 +85,21 @@ def starts(
         return
     if all_day:
         rule = _of_dates(rule)
+    steps.take(_prepared(rule))
     found = _periods(rule, start, all_day=all_day)
     if found is None:
         return
     number = found.reaching(low // DAY)
     left = -1
     if rule.count is not None:
-        left = rule.count - 1 - _before(found, number, _instant(start), rule.count - 1, budget)
+        left = rule.count - 1 - _before(found, number, _instant(start), rule.count - 1, steps)
         if left <= 0:
             return
     after = _instant(start)
     if found.overlap and number:
         after = max(after, _latest(found, number - 1))
-    steps = number + budget
     while found.begin(number) * DAY <= high:
-        if number == steps:
-            raise TooManySteps(f"the rule takes more than {budget} steps")
+        steps.take()
         days, times = found.block(number)
         number += 1
         if not days or not times:
@@ -128,7 +148,7 @@ def _periods(rule: Rule, start: datetime, *, all_day: bool) -> Periods | None:
     return {"YEARLY": yearly, "MONTHLY": monthly, "WEEKLY": weekly, "DAILY": daily}[rule.freq](rule, start, times)
 
 
-def _before(found: Periods, number: int, start: int, most: int, budget: int) -> int:
+def _before(found: Periods, number: int, start: int, most: int, steps: Steps) -> int:
     """How many instances after `start` the periods before `number` have; perhaps less where there are `most`."""
     if number == 0:
         return 0
@@ -140,8 +160,7 @@ def _before(found: Periods, number: int, start: int, most: int, budget: int) -> 
     for period in range(1, (found.cycle if cycles else rest) + 1):
         if total + counted >= most:
             return most
-        if period > budget:
-            raise TooManySteps(f"counting the rule's instances takes more than {budget} steps")
+        steps.take()
         days, times = found.block(period)
         indexes = _indexes(found, days, times)
         counted += len(indexes)
@@ -150,6 +169,11 @@ def _before(found: Periods, number: int, start: int, most: int, budget: int) -> 
         if period == rest:
             of_rest = counted
     return total + counted * cycles + of_rest if cycles else total + counted
+
+
+def _prepared(rule: Rule) -> int:
+    """Steps that the times of day are worth, of which there is a list for each call."""
+    return len(rule.by_hour or (0,)) * len(rule.by_minute or (0,)) * len(rule.by_second or (0,)) // _TIMES_OF_A_STEP
 
 
 def _indexes(found: Periods, days: Sequence[int], times: Sequence[int]) -> Sequence[int]:

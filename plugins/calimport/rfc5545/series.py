@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from calimport.rfc5545.events import Date, Event
-from calimport.rfc5545.recurrence import makes_start, starts
+from calimport.rfc5545.recurrence import Steps, makes_start, starts
 from calimport.rfc5545.rules import Rule
 from calimport.rfc5545.values import Duration
 from calimport.windows import Window, instant
@@ -52,13 +52,16 @@ class Occurrence:
         return _midnight(self.start, zone), _midnight(self.end, zone)
 
 
-def expand(events: Sequence[Event], *, window: Window, zone: ZoneInfo, limit: int) -> list[Occurrence]:
+def expand(
+    events: Sequence[Event], *, window: Window, zone: ZoneInfo, limit: int, steps: Steps | None = None
+) -> list[Occurrence]:
     """The occurrences in ``window`` of the events of one UID, in no order.
 
     :param events: masters and overrides in the feed's order.
     :param zone: where dates lie.
     :param limit: no more than this many; the caller tells by the length that there were more.
-    :raises calimport.rfc5545.recurrence.TooManySteps: a rule would cost more than its budget.
+    :param steps: what all rules together may cost; None: what an event may.
+    :raises calimport.rfc5545.recurrence.TooManySteps: they would cost more.
     """
     if len(events) == 1 and events[0].recurrence_id is None and not events[0].recurs:
         found: Iterator[Occurrence] = iter([_occurrence(events[0], None)])
@@ -66,7 +69,7 @@ def expand(events: Sequence[Event], *, window: Window, zone: ZoneInfo, limit: in
         masters = _masters([event for event in events if event.recurrence_id is None])
         overrides = [event for event in events if event.recurrence_id is not None]
         if masters:
-            found = _of_masters(masters, overrides, window, zone)
+            found = _of_masters(masters, overrides, window, zone, steps or Steps())
         else:
             latest = {_original(cast("Original", one.recurrence_id)): one for one in _by_sequence(overrides)}
             found = (_occurrence(one, original) for original, one in latest.items())
@@ -78,20 +81,22 @@ def single_span(event: Event, zone: ZoneInfo) -> tuple[datetime, datetime]:
     return _occurrence(event, None).span(zone)
 
 
-def _of_masters(masters: list[Event], overrides: list[Event], window: Window, zone: ZoneInfo) -> Iterator[Occurrence]:
+def _of_masters(
+    masters: list[Event], overrides: list[Event], window: Window, zone: ZoneInfo, steps: Steps
+) -> Iterator[Occurrence]:
     """The overrides belong to the first master that recurs; two masters may not give one instance twice."""
     owner = next((master for master in masters if master.recurs), masters[0])
     seen: set[Original] = set()
     for master in sorted(masters, key=lambda master: master is not owner):
-        series = _Series(master, overrides if master is owner else [], window, zone)
+        series = _Series(master, overrides if master is owner else [], window, zone, steps)
         yield from series.occurrences(seen)
 
 
 class _Series:
     """A master and the overrides of its instances."""
 
-    def __init__(self, master: Event, overrides: list[Event], window: Window, zone: ZoneInfo) -> None:
-        self.master, self.window, self.zone = master, window, zone
+    def __init__(self, master: Event, overrides: list[Event], window: Window, zone: ZoneInfo, steps: Steps) -> None:
+        self.master, self.window, self.zone, self.steps = master, window, zone, steps
         self.all_day = master.all_day
         self.wall_zone = zone if self.all_day else cast("tzinfo", cast("datetime", master.start).tzinfo)
         self.start = self.wall(master.start)
@@ -139,10 +144,12 @@ class _Series:
         ended = self.master.rules and not self.rules and not self.master.rdates
         walls = chain.from_iterable(self._starts(rule, until, first, last) for rule, until in self.rules)
         for wall in walls if ended else chain((self.start,), walls):
+            # What is excluded, or moved out of the window, has no other bound.
+            self.steps.take()
             yield self.original_of_wall(wall), wall, None
 
     def _starts(self, rule: Rule, until: datetime | None, first: datetime, last: datetime) -> Iterator[datetime]:
-        return starts(rule, self.start, first=first, last=last, until=until, all_day=self.all_day)
+        return starts(rule, self.start, first=first, last=last, until=until, all_day=self.all_day, steps=self.steps)
 
     def _until(self, rule: Rule) -> datetime | None:
         """UNTIL on the wall clock of the series, inclusive. A DATE ends a series of times with that day."""

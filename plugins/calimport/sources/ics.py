@@ -55,6 +55,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     from calimport.rfc5545.content_lines import read
     from calimport.rfc5545.series import expand
     from calimport.sources.ics_reading import (
+        Patience,
         components_by_uid,
         damage,
         guesses,
@@ -76,12 +77,14 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
         notices.append(Notice("timezone_guessed", own.notice))
     by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
+    patience = Patience(context.window)
     for uid, components in by_uid.items():
         try:
             events = typed(components, uid)
             room = context.max_occurrences - len(rows)
             most = min(room, max(1, context.max_occurrences // 10))
-            found = expand(events, window=context.window, zone=zone, limit=most + 1)
+            with patience.steps() as steps:
+                found = expand(events, window=context.window, zone=zone, limit=most + 1, steps=steps)
             if len(found) > room:
                 notices.append(_too_many(context))
                 break

@@ -6,12 +6,14 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from calimport.rfc5545.content_lines import Component, Property
 from calimport.rfc5545.events import Event, event
+from calimport.rfc5545.recurrence import BUDGET, Steps
 from calimport.rfc5545.series import single_span
 from calimport.sources.base import Notice, ParseContext, bounded_uid
 from calimport.sources.ics_rows import text
@@ -19,6 +21,8 @@ from calimport.zones import Zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from calimport.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,26 @@ def components_by_uid(
             uid = (text(component, "UID") or "").strip() or _made_up_uid(component)
             found[bounded_uid(uid)].append((component, zones))
     return found
+
+
+class Patience:
+    """What the rules of one feed may cost, so that thousands of events that ask for too much take no longer than some.
+
+    Each event has the steps that any real one takes. Those beyond, up to what one event may, come from a common store.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._each = min(1000 + (window.end - window.start).days, 20_000)
+        self._common = 4 * BUDGET
+
+    @contextmanager
+    def steps(self) -> Iterator[Steps]:
+        """The steps of one event."""
+        steps = Steps(min(BUDGET, self._each + self._common))
+        try:
+            yield steps
+        finally:
+            self._common = max(0, self._common - max(0, steps.taken - self._each))
 
 
 def typed(components: Sequence[tuple[Component, Zones]], uid: str) -> list[Event]:
