@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         while reply.endless and not stopping.wait(reply.pause):
             self.wfile.write(body)
 
-    do_GET = do_POST = do_HEAD = handle_request
+    do_GET = do_POST = do_HEAD = do_PROPFIND = do_REPORT = handle_request
 
     def _send_head(self, reply: Reply, length: int) -> None:
         self.send_response(reply.status)

@@ -173,6 +173,22 @@ class Http:
         content = json_text.canonical(body)
         return _json(await self._retried("POST", url, own | dict(headers or {}), content, auth, is_throttled))
 
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        auth: Auth | None = None,
+    ) -> Response:
+        """The answer, of any status, to a request that has a body and changes nothing, since it may be sent again.
+
+        :param method: ``PROPFIND`` or ``REPORT`` (RFC 4918, RFC 3253), whose redirects are followed, or ``POST``.
+        :raises CalimportError: as for :meth:`get`.
+        """
+        return await self._retried(method, url, dict(headers), content, auth, is_throttled)
+
     async def _retried(
         self,
         method: str,
@@ -223,7 +239,7 @@ class Http:
             await self._reserve(url, auth)
             response = await self._client.send(method, url, headers, content, auth)
             location = response.headers.get("location")
-            if method != "GET" or response.status not in _REDIRECTS or not location:
+            if method == "POST" or response.status not in _REDIRECTS or not location:
                 return response
             comes_from, url = url, http_url(_joined(url, location))
             if not _is_as_safe(comes_from, url):
