@@ -38,7 +38,8 @@ select
     feeds.kind as feed_kind,
     feeds.meaning_hash as feed_meaning_hash,
     feeds.validators as feed_validators,
-    places.address as place_address
+    -- All of the place that rows follow from: it is part of the fingerprint.
+    concat_ws(', ', places.address, places.postcode, places.country) as place_address
 from calimport.runs as runs
 inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 left join calimport.feeds as feeds

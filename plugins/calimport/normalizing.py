@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from calimport import frame, sources
-from calimport.placing import Place, locate
+from calimport import frame, online, sources
+from calimport.placing import Placing
 from calimport.settings import Settings
 from calimport.sources.base import Notice, ParseContext, Parsed
-from calimport.text import markdown, plain, storable
+from calimport.text import link, markdown, plain, readable, storable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
 VERSION: Final = 2
 
+_LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
 
 
@@ -28,8 +31,7 @@ class Meaning:
     """What a calendar's configuration adds to what its feed says."""
 
     activity_type: str | None = None
-    strategy: str = "event_override"
-    place: Place | None = None
+    placing: Placing = field(default_factory=Placing)
     #: An event whose description holds this text is left out: its owner's wish.
     ignore_marker: str = Settings.ignore_marker
 
@@ -53,11 +55,12 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
     :raises FeedInvalid: the feed as a whole cannot be read. Single events that cannot are notices.
     """
     parsed = sources.load(kind).parse(feed, context)
-    rows = [_complete(occurrence, meaning) for occurrence in parsed.occurrences]
+    completion = _Completion(meaning, context.timezone)
+    rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
     kept = [row for row in rows if not _left_out(row, meaning)]
     unique = {(row["uid"], row["recurrence_id"]): row for row in kept}
     ordered = sorted(unique.values(), key=lambda row: (row["start_at"], row["uid"], row["recurrence_id"] or ""))
-    notices = merge_notices([*parsed.notices, *_left_out_notices(rows, meaning)])
+    notices = merge_notices([*parsed.notices, *_left_out_notices(rows, meaning), *completion.notices(ordered)])
     return Normalized(frame.build(ordered), replace(parsed, occurrences=[]), notices)
 
 
@@ -67,25 +70,72 @@ def merge_notices(notices: list[Notice]) -> list[Notice]:
     for notice in notices:
         earlier = merged.get((notice.code, notice.subject))
         keeps = notice.keeps_uid or (earlier is not None and earlier.keeps_uid)
-        merged[notice.code, notice.subject] = replace(notice, keeps_uid=keeps)
+        occurrences = notice.occurrences + (earlier.occurrences if earlier else 0)
+        merged[notice.code, notice.subject] = replace(notice, keeps_uid=keeps, occurrences=occurrences)
     return list(merged.values())
 
 
-def _complete(row: dict[str, Any], meaning: Meaning) -> dict[str, Any]:
-    row = storable(row)
-    location = plain(row["location"])
-    place_id, address = locate(meaning.strategy, location, meaning.place)
-    completed = {
-        **row,
-        "summary": plain(row["summary"]),
-        "description": markdown(row["description"]),
-        "location": location,
-        "activity_type": meaning.activity_type,
-        "place_id": place_id,
-        "address": address,
-    }
-    completed["content_hash"] = content_hash(completed)
-    return completed
+class _Completion:
+    """Rows of one feed completed: what their texts mean is found out once a feed, not once an occurrence."""
+
+    def __init__(self, meaning: Meaning, timezone: str) -> None:
+        self._activity_type = meaning.activity_type
+        placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
+        self._locate = cache(placing.locate)
+        self._plain, self._markdown = cache(plain), cache(markdown)
+        self._online = cache(online.find)
+        self._unresolved: dict[tuple[str, str | None], str] = {}
+
+    def row(self, given: dict[str, Any]) -> dict[str, Any]:
+        location = _parts(given["location"])
+        where = self._locate(self._plain(location))
+        description = self._markdown(given["description"])
+        url, online_url = link(given["url"]), link(given["online_url"])
+        found = self._online(
+            online_url, given["online_type"], location=self._plain(location), description=description, url=url
+        )
+        completed = {
+            **{name: value if name == "uid" else readable(value) for name, value in given.items()},
+            "uid": storable(given["uid"]),
+            "summary": self._plain(given["summary"]),
+            "description": description,
+            "location": self._plain(given["location"]),
+            "url": url,
+            "online_url": found.url if found else None,
+            "online_type": found.type if found else None,
+            "activity_type": self._activity_type,
+            "place_id": where.place_id,
+            "address": where.address,
+        }
+        if where.unresolved:
+            self._unresolved[completed["uid"], completed["recurrence_id"]] = where.unresolved
+        completed["content_hash"] = content_hash(completed)
+        return completed
+
+    def notices(self, rows: list[dict[str, Any]]) -> list[Notice]:
+        """One for each location of these rows in which no address was found."""
+        found = (self._unresolved.get((row["uid"], row["recurrence_id"])) for row in rows)
+        return [
+            Notice(
+                "location_unresolved",
+                f"The location {location!r} names no known place and no postcode; it was kept as text.",
+                subject=location,
+                occurrences=count,
+            )
+            for location, count in Counter(_shortened(one) for one in found if one).items()
+        ]
+
+
+def _parts(location: str | None) -> str | None:
+    """The lines of a location as parts between commas."""
+    if not location or ("\n" not in location and "\r" not in location):
+        return location
+    return ", ".join(part for part in (line.strip(" \t,") for line in location.splitlines()) if part)
+
+
+def _shortened(location: str) -> str:
+    """A location that fits into a notice, and into its key."""
+    return location if len(location) <= _LONGEST_SUBJECT else f"{location[: _LONGEST_SUBJECT - 1]}…"
 
 
 def content_hash(row: dict[str, Any]) -> bytes:

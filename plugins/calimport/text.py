@@ -24,6 +24,10 @@ TAGS: Final = frozenset(
 )
 SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
+#: Where the address of a page or a meeting may lead.
+_LINKED: Final = SCHEMES | {"webcal", "webcals", "tel", "sip", "sips", "xmpp", "message", "ftp", "msteams", "zoommtg"}
+#: A name with a dot before the colon is a host without a scheme, and its port.
+_SCHEME: Final = re.compile(r"([^/?#:.]*):")
 #: Control characters but tab and newline: PostgreSQL refuses NUL, and logs and terminals obey the others.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: What is not seen but changes what is: bidirectional embeddings, overrides and isolates (they show `exe.gpj` as
@@ -120,6 +124,15 @@ def markdown(value: str | None) -> str | None:
     if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip() or None
+
+
+def link(value: str | None) -> str | None:
+    """An address as it is; None where a browser would not go there but run it, or where it is empty."""
+    address = _readable(value or "").strip()
+    # Browsers skip blanks inside a scheme.
+    scheme = _SCHEME.match("".join(address[:99].split()))
+    known = scheme is None or scheme[1].lower() in _LINKED
+    return address if address and known else None
 
 
 def html(text: str) -> str:

@@ -72,6 +72,8 @@ class Notice:
     subject: str = ""
     #: True when the event could not be understood: its rows are not taken as gone. With an empty subject, no row is.
     keeps_uid: bool = False
+    #: How often it was found in this feed.
+    occurrences: int = 1
 
 
 @dataclass(frozen=True)

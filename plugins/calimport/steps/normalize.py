@@ -16,9 +16,10 @@ from calimport import frame
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized
 from calimport.normalizing import normalize as normalize_feed
-from calimport.placing import Place
+from calimport.placing import Placing
 from calimport.sources.base import ParseContext
 from calimport.steps.runs import Run, Step, each_calendar, timed
+from calimport.venues import Place, Venues
 from calimport.windows import Window
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,14 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
 
     :raises CalimportError: every one of them failed.
     """
+    places = _places(step)
+    venues = Venues(place for place, may_match in places.values() if may_match)
 
     def work(run: Run) -> None:
         with timed(step, run, "normalize"):
-            normalized = _normalize(step, run)
+            place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
+            placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
+            normalized = _normalize(step, run, placing)
             _stage(step, run, normalized)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices",
@@ -51,7 +56,16 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
     each_calendar(step, calendar_ids, work)
 
 
-def _normalize(step: Step, run: Run) -> Normalized:
+def _places(step: Step) -> dict[int, tuple[Place, bool]]:
+    """Every place by its id, and whether a location may be matched with it: loaded once for the whole batch."""
+    rows = step.run("load_places").fetchall()
+    return {
+        row["id"]: (Place(row["id"], row["name"], row["address"], row["postcode"], row["country"]), row["match_venues"])
+        for row in rows
+    }
+
+
+def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
     feed = step.run("load_feed", feed_id=run.run_feed_id).fetchone()
     if feed is None or run.window_start is None or run.window_end is None:
         raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
@@ -67,8 +81,7 @@ def _normalize(step: Step, run: Run) -> Normalized:
         ),
         meaning=Meaning(
             activity_type=run.activity_type,
-            strategy=run.strategy,
-            place=Place(run.place_id, run.place_address or "") if run.place_id is not None else None,
+            placing=placing,
             ignore_marker=step.settings.ignore_marker,
         ),
     )
@@ -84,8 +97,11 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
                 copy.write_row((run.run_id, *row))
         cursor.executemany(
             "insert into calimport.staged_notices (run_id, code, subject, message, occurrences, keeps_uid)"
-            " values (%s, %s, %s, %s, 1, %s)",
-            [(run.run_id, one.code, one.subject, one.message, one.keeps_uid) for one in normalized.notices],
+            " values (%s, %s, %s, %s, %s, %s)",
+            [
+                (run.run_id, one.code, one.subject, one.message, one.occurrences, one.keeps_uid)
+                for one in normalized.notices
+            ],
         )
         if published_from is not None and _has_older(step, run, published_from):
             with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
