@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from calimport.connections import read_connection
@@ -11,6 +11,11 @@ from calimport.fetching import Auth, Http, raise_for_status
 from calimport.icalendar_text import decode, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.zones import feed_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from calimport.rfc5545.content_lines import Component
 
 #: The calendar's own address alone, and where it leads.
 HOSTS: Final[tuple[str, ...]] = ()
@@ -22,7 +27,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
     :raises CalimportError: it cannot be fetched, is no calendar, or is not whole.
     """
-    url, auth = _address(request)
+    url, auth = address(request)
     headers = {"Accept": "text/calendar, text/plain;q=0.8, */*;q=0.5"}
     if etag := request.validators.get("etag"):
         headers["If-None-Match"] = etag
@@ -53,11 +58,26 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     """
     # A task that only fetches needs none of these.
     from calimport.rfc5545.content_lines import read
+    from calimport.sources.ics_reading import damage
+
+    content = feed.decode()
+    calendars = read(content)
+    notices = list(damage(calendars))
+    own = feed_zone(content)
+    if own and own.notice and own.name == context.timezone:
+        notices.append(Notice("timezone_guessed", own.notice))
+    return parse_calendars(calendars, context, notices)
+
+
+def parse_calendars(calendars: Sequence[Component], context: ParseContext, notices: Sequence[Notice] = ()) -> Parsed:
+    """As :func:`parse`, of VCALENDARs that were read already.
+
+    :param notices: what was found in reading them.
+    """
     from calimport.rfc5545.series import expand
     from calimport.sources.ics_reading import (
         Patience,
         components_by_uid,
-        damage,
         guesses,
         single_ends,
         too_often,
@@ -67,14 +87,9 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     from calimport.sources.ics_rows import first, row
 
     zone = ZoneInfo(context.timezone)
-    content = feed.decode()
-    calendars = read(content)
     color = first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     rows: list[dict[str, Any]] = []
-    notices = list(damage(calendars))
-    own = feed_zone(content)
-    if own and own.notice and own.name == context.timezone:
-        notices.append(Notice("timezone_guessed", own.notice))
+    notices = list(notices)
     by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
     patience = Patience(context.window)
@@ -112,7 +127,7 @@ def feed_timezone(text: str) -> str | None:
     return found.name if found else None
 
 
-def _address(request: FetchRequest) -> tuple[str, Auth | None]:
+def address(request: FetchRequest) -> tuple[str, Auth | None]:
     """URL and sign-in; a private URL is the ``url`` of its connection's extra, its login goes as Basic auth."""
     if request.connection_id is None:
         return request.source or "", None
