@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import prod
 
 from calimport.rfc5545.recurrence_days import is_possible
 from calimport.rfc5545.recurrence_hours import UNITS, dates, within_days
@@ -28,7 +29,7 @@ BUDGET = 500_000
 """Periods (days, for a daily or finer rule) that an event may look at: under a second."""
 
 # Work that a call does before its first period, and what it prepares for all of them.
-_OF_A_CALL, _TIMES_OF_A_STEP = 5, 20
+_OF_A_CALL, _TIMES_OF_A_STEP = 10, 20
 
 
 class TooManySteps(ValueError):
@@ -173,7 +174,12 @@ def _before(found: Periods, number: int, start: int, most: int, steps: Steps) ->
 
 def _prepared(rule: Rule) -> int:
     """Steps that the times of day are worth, of which there is a list for each call."""
-    return len(rule.by_hour or (0,)) * len(rule.by_minute or (0,)) * len(rule.by_second or (0,)) // _TIMES_OF_A_STEP
+    lists = rule.by_hour, rule.by_minute, rule.by_second
+    if not any(lists):
+        return 0
+    # A limit that is not given lets all pass.
+    every = {"SECONDLY": (24, 60, 60), "MINUTELY": (24, 60, 1)}.get(rule.freq, (1, 1, 1))
+    return prod(len(given) or number for given, number in zip(lists, every, strict=True)) // _TIMES_OF_A_STEP
 
 
 def _indexes(found: Periods, days: Sequence[int], times: Sequence[int]) -> Sequence[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from math import gcd, lcm
+from typing import overload
 
 from calimport.rfc5545.recurrence_days import day_limit
 from calimport.rfc5545.recurrence_periods import DAY, NOTHING, Block, Periods, chosen, product_of, repeat_of, seconds_of
@@ -56,7 +57,7 @@ def within_days(rule: Rule, start: datetime) -> Periods | None:
             return (day,), hit
         if len(inner) == 1 and isinstance(hit, range):
             return (day,), range(first * unit + inner[0], DAY, interval * unit)
-        return (day,), [number * unit + second for number in hit for second in inner]
+        return (day,), _Product(hit, unit, inner)
 
     return Periods(
         block,
@@ -64,6 +65,26 @@ def within_days(rule: Rule, start: datetime) -> Periods | None:
         lambda number: origin + number,
         lcm(repeat_of(rule), interval // gcd(interval, units)),
     )
+
+
+class _Product(Sequence[int]):
+    """Seconds of the day: each of `inner` in each of the units. Not a list, because most days are only counted."""
+
+    def __init__(self, units: Sequence[int], unit: int, inner: Sequence[int]) -> None:
+        self._units, self._unit, self._inner = units, unit, inner
+
+    def __len__(self) -> int:
+        return len(self._units) * len(self._inner)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[int]: ...
+    def __getitem__(self, index: int | slice) -> int | Sequence[int]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        number, place = divmod(index, len(self._inner))
+        return self._units[number] * self._unit + self._inner[place]
 
 
 def dates(rule: Rule, start: datetime) -> Periods | None:
