@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from calimport.errors import ConfigurationError
+from calimport.geocoding import load
 from calimport.placing import Placing
 from calimport.postal import Address, country_of, parse
+from calimport.settings import Settings
 from calimport.venues import Place, Venues
 from tests.importing import Importer, feed
 from tests.web import Reply, serve
@@ -215,3 +220,70 @@ def test_a_place_whose_postcode_changes_changes_the_rows_of_an_unchanged_feed(im
     importer.connection.execute("update calimport.places set postcode = 'M2 2BB'")
     importer.run()
     assert importer.rows("club", "address") == [("A, M2 2BB",)]
+
+
+ASKED: list[str] = []
+
+
+def geocoder(address: str) -> tuple[float, float] | None:
+    """Knows two addresses; fails at a third."""
+    ASKED.append(address)
+    if address == "Nowhere, M9 9ZZ":
+        raise OSError("no network")
+    return {"Hall, M1 1AA": (53.48, -2.24), "Café, M2 2BB": (53.47, -2.25)}.get(address)
+
+
+@pytest.fixture
+def geocoding(importer):
+    ASKED.clear()
+    importer.settings = Settings(geocoder=f"{__name__}.geocoder")
+    return importer
+
+
+def geocodes(importer):
+    rows = importer.connection.execute("select address, latitude, longitude from calimport.geocodes order by address")
+    return [tuple(row.values()) for row in rows.fetchall()]
+
+
+def test_each_address_is_geocoded_once(geocoding, web):
+    body = feed(
+        event("one", "Hall\\, m11aa"), event("two", "Hall\\, M1 1AA"), event("three", "Somewhere"), event("4", ZOOM)
+    )
+    geocoding.add("club", web.feed(Reply(body)), strategy="event")
+    geocoding.run()
+    geocoding.run(force=True)
+    assert ASKED == ["Hall, M1 1AA", "Somewhere"]
+    assert geocodes(geocoding) == [("Hall, M1 1AA", 53.48, -2.24), ("Somewhere", None, None)]
+    geocoding.run(force=True, later=timedelta(days=31))
+    assert ASKED == ["Hall, M1 1AA", "Somewhere"]  # they are out of the window by now
+    geocoding.run(force=True, window_start="2026-11-11", window_end="2026-11-25")
+    assert ASKED == ["Hall, M1 1AA", "Somewhere", "Somewhere"]
+
+
+def test_a_geocoder_that_fails_ends_no_import(geocoding, web, caplog):
+    body = feed(event("1", "Café\\, M2 2BB"), event("2", "Nowhere\\, M9 9ZZ"), event("3", "Town\\, M3 3CC"))
+    geocoding.add("club", web.feed(Reply(body)), strategy="event")
+    geocoding.run()
+    assert len(geocoding.rows("club", "uid")) == 3
+    assert geocodes(geocoding) == [("Café, M2 2BB", 53.47, -2.25)]
+    assert "The geocoder failed: OSError; 2 addresses are left" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("calimport.nothing.here", "CALIMPORT_GEOCODER: 'calimport.nothing.here' cannot be loaded: "),
+        ("calimport.settings.nothing", "CALIMPORT_GEOCODER: 'calimport.settings.nothing' cannot be loaded: "),
+        ("geocode", "CALIMPORT_GEOCODER: 'geocode' cannot be loaded: "),
+        ("calimport.settings.DATABASE_CONNECTION_ID", "is no function"),
+    ],
+)
+def test_a_geocoder_that_is_not_there_is_named(name, message):
+    with pytest.raises(ConfigurationError, match=message):
+        load(name)
+
+
+def test_without_the_setting_nothing_is_geocoded(importer, web):
+    importer.add("club", web.feed(Reply(feed(event("one", "Hall\\, M1 1AA")))))
+    importer.run()
+    assert geocodes(importer) == []
