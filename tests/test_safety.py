@@ -10,7 +10,7 @@ import pytest
 from calimport import database
 from calimport.errors import BatchFailed, CalimportError, ConfigurationError, ImportFailed, LeaseLost, StagingLost
 from calimport.settings import Settings
-from calimport.steps import extract as extracting
+from calimport.steps import mirrors
 from calimport.steps.apply import apply
 from calimport.steps.diff import diff
 from calimport.steps.extract import extract
@@ -427,14 +427,14 @@ def test_an_unexpected_fault_is_one_calendars_own(importer, web, monkeypatch):
     importer.settings = Settings(max_batches=1)
     importer.add("bad", web.feed(Reply(BASE), "/bad.ics"))
     importer.add("good", web.feed(Reply(BASE), "/good.ics"))
-    store = extracting._store
+    store = mirrors.store
 
     def faulty(step, run, *rest):
         if run.name == "bad":
             raise ZeroDivisionError
         return store(step, run, *rest)
 
-    monkeypatch.setattr(extracting, "_store", faulty)
+    monkeypatch.setattr(mirrors, "store", faulty)
     importer.run()
 
     assert importer.state("bad")["error_class"] == "InternalError"

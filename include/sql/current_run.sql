@@ -29,7 +29,6 @@ select
     calendars.place_id,
     calendars.days_back,
     calendars.days_ahead,
-    calendars.feed_timezone,
     calendars.fetched_at as calendar_fetched_at,
     calendars.imported_fingerprint,
     calendars.held_confirmations,
@@ -38,6 +37,8 @@ select
     feeds.kind as feed_kind,
     feeds.meaning_hash as feed_meaning_hash,
     feeds.validators as feed_validators,
+    feeds.timezone as feed_timezone,
+    feeds.complete_at as feed_complete_at,
     -- All of the place that rows follow from: it is part of the fingerprint.
     concat_ws(', ', places.address, places.postcode, places.country) as place_address
 from calimport.runs as runs

@@ -1,5 +1,6 @@
 -- Record why a run failed, on the run and on its calendar, and give the calendar free.
 -- Reads and writes: runs, calendars. Touches no event.
+-- What is stored of a calendar and cannot be read is forgotten, so that the next run fetches all of it.
 -- The calendar waits longer after each failed run, up to a day; further attempts of one run do not count.
 with run as (
     update calimport.runs as runs
@@ -30,6 +31,7 @@ set
             make_interval(secs => %(retry_after)s)
         )
     end,
+    feed_id = case when not %(forget_feed)s then calendars.feed_id end,
     lease_owner = null,
     lease_until = null
 from run

@@ -3,6 +3,8 @@
 -- What the calendar is taken to hold is recorded only by an import; a dry run leaves no trace. Held deletions leave no
 -- fingerprint, so that the next complete fetch is compared again and can confirm them. A calendar that was configured
 -- anew meanwhile keeps what its configuration set: due at once, and nothing known of its feed.
+-- A feed that stays as it is for longer than the calendar's interval, by its own word, is not asked for earlier; within a
+-- bound, since it may be wrong.
 with run as (
     update calimport.runs as runs
     set
@@ -36,7 +38,10 @@ set
     fetched_at = case when finished.dry_run then calendars.fetched_at else finished.fetched_at end,
     next_import_at = case
         when finished.dry_run or calendars.configured_at <> finished.configured_at then calendars.next_import_at
-        else finished.as_of + calendars.import_interval
+        else finished.as_of + greatest(
+            calendars.import_interval,
+            least(coalesce(finished.fresh_for, interval '0'), %(longest_fresh)s)
+        )
     end,
     feed_id = case
         when finished.dry_run or calendars.configured_at <> finished.configured_at then calendars.feed_id

@@ -11,6 +11,7 @@ with run as (
         timezone = %(timezone)s,
         timezone_source = %(timezone_source)s,
         fingerprint = %(fingerprint)s,
+        fresh_for = %(fresh_for)s,
         requests = %(requests)s,
         bytes_received = %(bytes_received)s,
         inserted = null,

@@ -38,6 +38,7 @@
     │   ├── DatabaseUnavailable       the `calimport_db` connection does not lead to a database: retry
     │   ├── LeaseLost                 another run holds the calendar now
     │   ├── FeedOutdated              a newer feed was imported meanwhile
+    │   ├── MirrorLost                what is stored of the calendar cannot be read: the next run fetches all of it
     │   └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
     └── InternalError                 a fault of ours, for that calendar alone; the log has the traceback
 
@@ -228,6 +229,10 @@ class LeaseLost(ImportInterrupted):
 
 class FeedOutdated(ImportInterrupted):
     sentence = "A newer version of this calendar was imported meanwhile, so this one was not."
+
+
+class MirrorLost(ImportInterrupted):
+    sentence = "What we had stored of this calendar cannot be read. The next run will fetch all of it again."
 
 
 class StagingLost(ImportInterrupted):

@@ -55,12 +55,12 @@ class Settings:
     hold_deletes_ratio: float = 0.5
     #: A held deletion is applied once this many complete fetches in a row agree.
     hold_confirmations: int = 3
+    #: After so many days a calendar is fetched whole, whatever its provider says of changes.
+    full_sync_days: float = 7.0
     #: Most occurrences that one calendar may bring into one window; one event of it may bring a tenth of them.
     max_occurrences: int = 200_000
     #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.
     ignore_marker: str = "#placecal-ignore"
-    #: Dotted name of a function that says where an address lies (see :mod:`calimport.geocoding`). Empty: none.
-    geocoder: str = ""
     user_agent: str = "calimport/0.1 (calendar importer)"
 
     @property

@@ -7,6 +7,10 @@ A source module has these names, and nothing else calls the outside world or kno
     async def fetch(request: FetchRequest, http: Http) -> Feed
     def parse(feed: bytes, context: ParseContext) -> Parsed
 
+a source that can ask for changes alone, and so returns feeds that are deltas,::
+
+    def merge(base: bytes, delta: bytes) -> bytes    # both whole documents; what the delta says is deleted, goes
+
 and, where the provider documents limits, ``HOST_RATE`` and ``CREDENTIAL_RATE`` (:class:`calimport.budgets.Rate`).
 """
 
@@ -71,6 +75,15 @@ async def fetch(kind: str, request: FetchRequest, http: Http) -> Feed:
         http.own(request.source)
     feed = await module.fetch(request, http)
     return replace(feed, requests=http.requests, bytes_received=http.bytes_received)
+
+
+def merge(kind: str, base: bytes, delta: bytes) -> bytes:
+    """The complete feed that ``base`` is once ``delta`` has been applied: what ``parse`` takes.
+
+    :raises FeedUnparsable: one of them is not what this source's ``fetch`` makes.
+    """
+    merged: bytes = load(kind).merge(base, delta)  # type: ignore[attr-defined]  # of the sources that make deltas
+    return merged
 
 
 def detect(source: str | None, *, connection_id: str | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -28,15 +28,17 @@ class FetchRequest:
     timezone: str | None
     #: For sources that list by time: ``window.resolve(zone)``.
     window: WindowRequest
-    #: The stored feed's validators (``etag``, ``last_modified``, later sync tokens); empty: fetch everything anew.
-    validators: Mapping[str, str] = field(default_factory=dict)
+    #: ``Feed.validators`` of the feed that the calendar's events stand for; empty: fetch everything anew. The source
+    #: itself compares what a token is bound to, and fetches everything where that is no longer so.
+    validators: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Feed:
     """What one complete fetch of one calendar brought. A fetch that is not complete raises instead.
 
-    ``content`` is None when the provider says that nothing changed since ``FetchRequest.validators``.
+    ``content`` is None when the provider says that nothing changed since ``FetchRequest.validators``; with ``is_delta``
+    it is only what did change, for the source's ``merge``.
     """
 
     content: bytes | None
@@ -44,7 +46,12 @@ class Feed:
     meaning_hash: bytes | None
     #: IANA zone that the feed gives for itself, if it does.
     timezone: str | None = None
-    validators: Mapping[str, str] = field(default_factory=dict)
+    #: What to ask with next time, as JSON: ``etag``, ``last_modified``; ``sync_token`` and ``parameters`` that bind it.
+    validators: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether ``content`` is what changed since ``FetchRequest.validators``, deleted items included.
+    is_delta: bool = False
+    #: How long it stays as it is, by its own word (RFC 9111, 4.2.1).
+    fresh_for: timedelta | None = None
     #: What was asked for, where the source lists by time; None: all that the source has.
     window: Window | None = None
     #: What it cost. Filled in by :func:`calimport.sources.fetch`.

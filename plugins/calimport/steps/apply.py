@@ -23,7 +23,7 @@ def apply(step: Step, calendar_ids: Sequence[int]) -> None:
         with timed(step, run, "apply"):
             _apply(step, run)
         # Last, so that the record of this step is part of the finished run.
-        step.run("finish_run", run_id=run.run_id, outcome=outcome, owner=step.key.owner, clock=step.clock)
+        step.finish(run, outcome)
         log.info("Finished %s: %s", run.name, outcome)
 
     each_calendar(step, calendar_ids, work)

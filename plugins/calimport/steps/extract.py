@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx
-from psycopg.types.json import Jsonb
 
 from calimport import sources
 from calimport.budgets import Rate, host_key
@@ -21,7 +19,8 @@ from calimport.hosts import host
 from calimport.normalizing import VERSION
 from calimport.settings import Settings
 from calimport.shared_budget import SharedBudget, shared_budget
-from calimport.sources.base import Feed, FetchRequest
+from calimport.sources.base import FetchRequest
+from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
 from calimport.windows import Window
 
@@ -81,23 +80,28 @@ def _first_slots(step: Step, calendar_ids: Sequence[int]) -> dict[str, Rate]:
 async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport | None, budget: SharedBudget) -> bool:
     """Fetch one calendar and store its feed; True when there is something to normalize."""
     kind = sources.detect(run.source, connection_id=run.connection_id) if run.kind == "auto" else run.kind
-    conditional = not run.force and run.feed_kind == kind
     request = FetchRequest(
         source=run.source,
         connection_id=run.connection_id,
         timezone=run.timezone,
         window=run.window_request,
-        validators=(run.feed_validators or {}) if conditional else {},
+        validators=mirrors.validators(step, run, kind),
     )
     with timed(step, run, "extract"):
         async with Http(step.settings, transport, budget=budget) as http:
-            feed = await sources.fetch(kind, request, http)
-    # A conditional answer speaks of the feed that is stored, and so of the zone that it gave.
-    feed_timezone = run.feed_timezone if feed.content is None else feed.timezone
+            try:
+                feed = await sources.fetch(kind, request, http)
+            except CalimportError:
+                step.run("record_cost", run_id=run.run_id, requests=http.requests, bytes_received=http.bytes_received)
+                raise
+    feed_timezone = feed.timezone
+    if feed_timezone is None and (feed.content is None or feed.is_delta):
+        # A conditional answer speaks of the feed that is stored, and so of the zone that it gave.
+        feed_timezone = run.feed_timezone
     zone = run.timezone or feed_timezone or "UTC"
     window = feed.window or request.window.resolve(zone)
     with step.connection.transaction():
-        feed_id, meaning_hash = _store(step, run, kind, feed, feed_timezone)
+        feed_id, meaning_hash = mirrors.store(step, run, kind, feed, feed_timezone)
         fingerprint = _fingerprint(run, step.settings, meaning_hash, window, zone)
         step.run(
             "record_extract",
@@ -112,50 +116,24 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
             timezone=zone,
             timezone_source="calendar" if run.timezone or feed_timezone else "default",
             fingerprint=fingerprint,
+            fresh_for=feed.fresh_for,
             requests=feed.requests,
             bytes_received=feed.bytes_received,
         )
         unchanged = fingerprint == run.imported_fingerprint and not run.force
         if unchanged:
-            step.run("finish_run", run_id=run.run_id, outcome="unchanged", owner=step.key.owner, clock=step.clock)
+            step.finish(run, "unchanged")
     log.info(
         "Fetched %s: %s, %d bytes in %d requests%s",
         run.name,
-        "not modified" if feed.content is None else f"{len(feed.content)} bytes of {kind}",
+        "not modified"
+        if feed.content is None
+        else f"{len(feed.content)} bytes of {kind}{', changes alone' if feed.is_delta else ''}",
         feed.bytes_received,
         feed.requests,
         "; unchanged" if unchanged else "",
     )
     return not unchanged
-
-
-def _store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None) -> tuple[int, bytes]:
-    """Id and meaning hash of the stored feed; a feed that means what the last one did is not stored again."""
-    if run.feed_id is not None and run.feed_meaning_hash is not None:
-        same = feed.content is None or feed.meaning_hash == run.feed_meaning_hash
-        if same and run.feed_kind == kind:
-            step.run("renew_feed", feed_id=run.feed_id, validators=Jsonb(dict(feed.validators)))
-            return run.feed_id, run.feed_meaning_hash
-    if feed.content is None or feed.meaning_hash is None:
-        raise CalimportError("The provider says that nothing changed, but we have nothing stored.")
-    stored = step.run(
-        "store_feed",
-        calendar_id=run.calendar_id,
-        content_hash=hashlib.sha256(feed.content).digest(),
-        body=zlib.compress(feed.content),
-        size_bytes=len(feed.content),
-        meaning_hash=feed.meaning_hash,
-        source=run.source,
-        connection_id=run.connection_id,
-        kind=kind,
-        timezone=feed_timezone,
-        validators=Jsonb(dict(feed.validators)),
-        window_start=feed.window.start if feed.window else None,
-        window_end=feed.window.end if feed.window else None,
-        fetched_at=step.clock,
-    ).fetchone()
-    assert stored is not None  # noqa: S101 - an insert … returning gives its row
-    return stored["id"], feed.meaning_hash
 
 
 def _fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,12 +11,13 @@ import pandas as pd
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from calimport import frame, geocoding
+from calimport import frame
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized
 from calimport.normalizing import normalize as normalize_feed
 from calimport.placing import Placing
 from calimport.sources.base import ParseContext
+from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, each_calendar, timed
 from calimport.venues import Place, Venues
 from calimport.windows import Window
@@ -33,9 +33,8 @@ _COPY = sql.SQL("copy calimport.staged_events (run_id, {}) from stdin").format(
 def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
     """Stage the occurrences of each calendar that extract left.
 
-    :raises CalimportError: every one of them failed, or a setting is wrong.
+    :raises CalimportError: every one of them failed.
     """
-    geocoder = geocoding.load(step.settings.geocoder)
     places = _places(step)
     venues = Venues(place for place, may_match in places.values() if may_match)
 
@@ -44,9 +43,6 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
             place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
             normalized = _normalize(step, run, placing)
-            if geocoder:
-                addresses = normalized.frame["address"].dropna()
-                geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
             _stage(step, run, normalized)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices",
@@ -70,12 +66,12 @@ def _places(step: Step) -> dict[int, tuple[Place, bool]]:
 
 
 def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
-    feed = step.run("load_feed", feed_id=run.run_feed_id).fetchone()
+    feed = mirrors.load(step, run.run_feed_id) if run.run_feed_id is not None else None
     if feed is None or run.window_start is None or run.window_end is None:
         raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
     return normalize_feed(
-        zlib.decompress(feed["body"]),
-        kind=feed["kind"],
+        feed[1],
+        kind=feed[0],
         context=ParseContext(
             window=Window(run.window_start, run.window_end),
             as_of=run.as_of,

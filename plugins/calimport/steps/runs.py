@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
 from calimport import database
-from calimport.errors import BatchFailed, CalimportError, InternalError, LeaseLost
+from calimport.errors import BatchFailed, CalimportError, InternalError, LeaseLost, MirrorLost
 from calimport.settings import Settings
 from calimport.windows import WindowRequest, parse_moment
 
 log = logging.getLogger(__name__)
+
+#: A feed that says that it stays as it is for longer is asked for again all the same.
+LONGEST_FRESH: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,6 @@ class Run:
     place_id: int | None
     days_back: int
     days_ahead: int
-    feed_timezone: str | None
     calendar_fetched_at: datetime | None
     imported_fingerprint: bytes | None
     held_confirmations: int
@@ -72,7 +74,9 @@ class Run:
     feed_id: int | None
     feed_kind: str | None
     feed_meaning_hash: bytes | None
-    feed_validators: dict[str, str] | None
+    feed_validators: dict[str, Any] | None
+    feed_timezone: str | None
+    feed_complete_at: datetime | None
     place_address: str | None
 
     @property
@@ -122,6 +126,17 @@ class Step:
         """Execute ``include/sql/NAME.sql`` with these parameters and the DAG run's names."""
         return database.run(self.connection, name, dag_id=self.key.dag_id, dag_run_id=self.key.dag_run_id, **parameters)
 
+    def finish(self, run: Run, outcome: str) -> None:
+        """End a run that did not fail, and give its calendar free."""
+        self.run(
+            "finish_run",
+            run_id=run.run_id,
+            outcome=outcome,
+            owner=self.key.owner,
+            longest_fresh=LONGEST_FRESH,
+            clock=self.clock,
+        )
+
     def fail(self, run: Run, error: CalimportError) -> None:
         """Record the failure on the run and the calendar. No event is touched."""
         log.warning(
@@ -135,6 +150,7 @@ class Step:
             error_class=error.error_class,
             error_message=str(error),
             retry_after=error.retry_after or 0.0,
+            forget_feed=isinstance(error, MirrorLost),
             clock=self.clock,
         )
 

@@ -1,0 +1,140 @@
+"""Stored feeds as mirrors: a complete feed and the deltas stored after it stand for all that the provider has.
+
+A token advances only with what it brought: it is the validator of the feed that a run stored, and is asked with once
+that run is finished and the calendar's ``feed_id`` leads to that feed. A run that fails or is killed leaves a feed that
+nobody builds on, and the next one asks with the former token again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from psycopg.types.json import Jsonb
+
+from calimport import sources
+from calimport.errors import FeedInvalid, InternalError, MirrorLost
+from calimport.sources.base import Feed
+from calimport.steps.runs import Run, Step
+
+#: More deltas than this are folded into a complete feed, so that loading one stays cheap.
+LONGEST_CHAIN: Final = 50
+#: Its multiples, taken without their whole part, divide the interval from 0 to 1 evenly, however many there are.
+_GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
+
+
+def load(step: Step, feed_id: int) -> tuple[str, bytes] | None:
+    """Kind and bytes of a stored feed, its deltas folded in; None where it is not stored (any more).
+
+    :raises MirrorLost: what is stored cannot be read.
+    """
+    chain = step.run("load_feed", feed_id=feed_id).fetchall()
+    if not chain:
+        return None
+    kind = chain[0]["kind"]
+    try:
+        complete, *deltas = (zlib.decompress(one["body"]) for one in chain)
+        for delta in deltas:
+            complete = sources.merge(kind, complete, delta)
+    except (zlib.error, FeedInvalid) as error:
+        raise MirrorLost(detail=f"feed {feed_id}, {len(chain) - 1} deltas: {type(error).__name__}") from error
+    return kind, complete
+
+
+def validators(step: Step, run: Run, kind: str) -> dict[str, object]:
+    """What to ask the provider with: empty where the whole calendar is to be fetched."""
+    if run.force or run.feed_kind != kind or run.feed_complete_at is None:
+        return {}
+    if full_sync_is_due(run.calendar_id, run.feed_complete_at, step.clock, timedelta(step.settings.full_sync_days)):
+        return {}
+    return run.feed_validators or {}
+
+
+def full_sync_is_due(calendar_id: int, complete_at: datetime, clock: datetime, period: timedelta) -> bool:
+    """Whether the calendar's own moment of the period has passed since it was last fetched whole.
+
+    Each calendar has one such moment in every period, and those of all calendars lie evenly in it.
+    """
+    own_share = calendar_id * _GOLDEN_RATIO % 1
+    before, now = (moment.timestamp() / period.total_seconds() + own_share for moment in (complete_at, clock))
+    return now // 1 > before // 1
+
+
+def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None) -> tuple[int, bytes]:
+    """Id and meaning hash of the stored feed; one that means what the applied one does is not stored again.
+
+    :raises MirrorLost: the feed is a delta to what cannot be read.
+    """
+    applied = run.feed_id if run.feed_kind == kind else None
+    if feed.content is None or feed.is_delta:
+        if applied is None or run.feed_meaning_hash is None or run.feed_complete_at is None:
+            raise InternalError(detail=f"{kind}: only changes came, and nothing is stored that they are changes of")
+        if feed.content is None:
+            return _renew(step, run, applied, feed, run.feed_complete_at), run.feed_meaning_hash
+        meaning_hash = sha256(run.feed_meaning_hash + sha256(feed.content).digest()).digest()
+        content, base = feed.content, _base(step, applied, len(feed.content))
+        if base is None:
+            content = _folded(step, applied, kind, content)
+        return _insert(step, run, kind, feed, feed_timezone, content, meaning_hash, base, run.feed_complete_at)
+    if feed.meaning_hash is None:
+        raise InternalError(detail=f"{kind}: a feed without a hash of its meaning")
+    if applied is not None and feed.meaning_hash == run.feed_meaning_hash:
+        return _renew(step, run, applied, feed, step.clock), feed.meaning_hash
+    return _insert(step, run, kind, feed, feed_timezone, feed.content, feed.meaning_hash, None, step.clock)
+
+
+def _renew(step: Step, run: Run, applied: int, feed: Feed, complete_at: datetime) -> int:
+    # Nothing came, so there is nothing that has yet to be applied before the token may advance.
+    if not run.dry_run:
+        step.run("renew_feed", feed_id=applied, validators=Jsonb(dict(feed.validators)), complete_at=complete_at)
+    return applied
+
+
+def _base(step: Step, applied: int, size: int) -> int | None:
+    """The feed that a delta of ``size`` bytes is stored as a delta to; None where it is time to fold."""
+    chain = step.run("measure_chain", feed_id=applied).fetchone()
+    assert chain is not None  # noqa: S101 - an aggregate gives one row
+    is_long = chain["deltas"] >= LONGEST_CHAIN or chain["delta_bytes"] + size > chain["complete_bytes"]
+    return None if is_long else applied
+
+
+def _folded(step: Step, applied: int, kind: str, delta: bytes) -> bytes:
+    found = load(step, applied)
+    if found is None:
+        raise MirrorLost(detail=f"feed {applied} was removed meanwhile")
+    return sources.merge(kind, found[1], delta)
+
+
+def _insert(
+    step: Step,
+    run: Run,
+    kind: str,
+    feed: Feed,
+    feed_timezone: str | None,
+    content: bytes,
+    meaning_hash: bytes,
+    base_feed_id: int | None,
+    complete_at: datetime,
+) -> tuple[int, bytes]:
+    stored = step.run(
+        "store_feed",
+        calendar_id=run.calendar_id,
+        base_feed_id=base_feed_id,
+        content_hash=sha256(content).digest(),
+        body=zlib.compress(content),
+        size_bytes=len(content),
+        meaning_hash=meaning_hash,
+        source=run.source,
+        connection_id=run.connection_id,
+        kind=kind,
+        timezone=feed_timezone,
+        validators=Jsonb(dict(feed.validators)),
+        window_start=feed.window.start if feed.window else None,
+        window_end=feed.window.end if feed.window else None,
+        fetched_at=step.clock,
+        complete_at=complete_at,
+    ).fetchone()
+    assert stored is not None  # noqa: S101 - an insert … returning gives its row
+    return stored["id"], meaning_hash
