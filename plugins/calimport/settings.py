@@ -61,6 +61,8 @@ class Settings:
     max_occurrences: int = 200_000
     #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.
     ignore_marker: str = "#placecal-ignore"
+    #: Dotted name of a function that says where an address lies (see :mod:`calimport.geocoding`). Empty: none.
+    geocoder: str = ""
     user_agent: str = "calimport/0.1 (calendar importer)"
 
     @property

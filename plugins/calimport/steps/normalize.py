@@ -11,7 +11,7 @@ import pandas as pd
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from calimport import frame
+from calimport import frame, geocoding
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized
 from calimport.normalizing import normalize as normalize_feed
@@ -33,8 +33,9 @@ _COPY = sql.SQL("copy calimport.staged_events (run_id, {}) from stdin").format(
 def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
     """Stage the occurrences of each calendar that extract left.
 
-    :raises CalimportError: every one of them failed.
+    :raises CalimportError: every one of them failed, or a setting is wrong.
     """
+    geocoder = geocoding.load(step.settings.geocoder)
     places = _places(step)
     venues = Venues(place for place, may_match in places.values() if may_match)
 
@@ -43,6 +44,9 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
             place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
             normalized = _normalize(step, run, placing)
+            if geocoder:
+                addresses = normalized.frame["address"].dropna()
+                geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
             _stage(step, run, normalized)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices",
