@@ -68,6 +68,19 @@ def test_an_address_is_taken_apart(text, country, expected):
     assert parse(text, country=country) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "country", "expected"),
+    [
+        ("1 Duke Street,London sw1a1aa, UK", "GB", "1 Duke Street, London SW1A 1AA"),
+        ("Oval, Stanford, CA 94305, USA", "US", "Oval, Stanford, CA 94305"),
+        ("Weg 5, D-10115 Berlin", "DE", "Weg 5, 10115 Berlin"),
+        ("Somewhere , else", None, "Somewhere, else"),
+    ],
+)
+def test_an_address_is_written_in_its_own_order(text, country, expected):
+    assert str(parse(text, country=country)) == expected
+
+
 def test_duke_street_does_not_become_de_street():
     assert str(parse("Duke Street, Ukbridge, M1 1AA, UK", country="GB")) == "Duke Street, Ukbridge, M1 1AA"
 
@@ -183,7 +196,7 @@ def test_a_location_that_cannot_be_resolved_never_drops_the_event(importer, web)
     importer.add("club", web.feed(Reply(body)), strategy="event")
     importer.run()
     assert sorted(importer.rows("club", "uid", "address")) == [
-        ("four", "Duke Street, Leeds, LS1 1AA"),
+        ("four", "Duke Street, Leeds LS1 1AA"),
         ("one", "Somewhere"),
         ("one", "Somewhere"),
         ("one", "Somewhere"),

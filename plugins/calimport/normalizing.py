@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
 VERSION: Final = 2
 
+_READ_BELOW: Final = frozenset({"uid", "summary", "description", "location", "url", "online_url", "online_type"})
 _LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
 
@@ -95,7 +96,7 @@ class _Completion:
             online_url, given["online_type"], location=self._plain(location), description=description, url=url
         )
         completed = {
-            **{name: value if name == "uid" else readable(value) for name, value in given.items()},
+            **{name: readable(value) for name, value in given.items() if name not in _READ_BELOW},
             "uid": storable(given["uid"]),
             "summary": self._plain(given["summary"]),
             "description": description,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 
-class Address(NamedTuple):
-    """An address as far as it was understood."""
+@dataclass(frozen=True)
+class Address:
+    """An address as far as it was understood; as a string, as it was written but for the country."""
 
     #: What is between the commas, without postcode and country.
     lines: tuple[str, ...]
@@ -22,9 +24,10 @@ class Address(NamedTuple):
     postcode: str | None = None
     #: ISO 3166-1 alpha-2, of the country named in the text or of the postcode.
     country: str | None = None
+    written: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return ", ".join([*self.lines, *([self.postcode] if self.postcode else [])])
+        return self.written
 
 
 #: Names that CLDR has not. England and the others are parts of the country whose postcodes they have.
@@ -55,12 +58,12 @@ def parse(text: str, *, country: str | None = None) -> Address:
     parts, named = _take_country([part for part in parts if part], country)
     for candidate in dict.fromkeys(one for one in (named, FIRST, country) if one):
         if found := _take_postcode(parts, candidate):
-            parts, postcode = found
+            parts, postcode, written = found
             if not named:
                 # "…, UK, M1 1AA" and "…, M1 1AA UK": what hid the country is gone.
                 parts, named = _take_country(parts, country)
-            return Address(tuple(parts), postcode, named or candidate)
-    return Address(tuple(parts), None, named)
+            return Address(tuple(parts), postcode, named or candidate, written)
+    return Address(tuple(parts), None, named, ", ".join(parts))
 
 
 @cache
@@ -112,8 +115,8 @@ def _country_names(expected: str | None) -> dict[str, str]:
     return names
 
 
-def _take_postcode(parts: Sequence[str], country: str) -> tuple[list[str], str] | None:
-    """The parts without the last postcode in them, and it."""
+def _take_postcode(parts: Sequence[str], country: str) -> tuple[list[str], str, str] | None:
+    """The parts without the last postcode in them, it, and all in their order."""
     pattern = _pattern(country)
     if pattern is None:
         return None
@@ -121,9 +124,11 @@ def _take_postcode(parts: Sequence[str], country: str) -> tuple[list[str], str] 
         matches = [found for found in pattern.finditer(parts[index]) if _is_in_one_case(found["postcode"])]
         if matches:
             found = matches[-1]
-            rest = f"{parts[index][: found.start()]} {parts[index][found.end() :]}".strip(" -–")
-            kept = [*parts[:index], *([" ".join(rest.split())] if rest else []), *parts[index + 1 :]]
-            return kept, _spelled(found["postcode"], country)
+            before, after = parts[index][: found.start()], parts[index][found.end() :]
+            rest = " ".join(f"{before} {after}".strip(" -–").split())
+            postcode = _spelled(found["postcode"], country)
+            kept = [*parts[:index], *([rest] if rest else []), *parts[index + 1 :]]
+            return kept, postcode, ", ".join([*parts[:index], f"{before}{postcode}{after}", *parts[index + 1 :]])
     return None
 
 
