@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 MODULES: Final[dict[str, str]] = {
     "ics": "calimport.sources.ics",
     "google": "calimport.sources.google",
+    "caldav": "calimport.sources.caldav",
 }
 
 _GOOGLE_ID = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")

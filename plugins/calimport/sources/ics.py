@@ -69,10 +69,13 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     return parse_calendars(calendars, context, notices)
 
 
-def parse_calendars(calendars: Sequence[Component], context: ParseContext, notices: Sequence[Notice] = ()) -> Parsed:
+def parse_calendars(
+    calendars: Sequence[Component], context: ParseContext, notices: Sequence[Notice], *, color: str | None = None
+) -> Parsed:
     """As :func:`parse`, of VCALENDARs that were read already.
 
     :param notices: what was found in reading them.
+    :param color: of events that have none, where it is not the feed that says it.
     """
     from calimport.rfc5545.series import expand
     from calimport.sources.ics_reading import (
@@ -87,7 +90,7 @@ def parse_calendars(calendars: Sequence[Component], context: ParseContext, notic
     from calimport.sources.ics_rows import first, row
 
     zone = ZoneInfo(context.timezone)
-    color = first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
+    color = color or first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     rows: list[dict[str, Any]] = []
     notices = list(notices)
     by_uid = components_by_uid(calendars, context)
