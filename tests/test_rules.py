@@ -34,6 +34,7 @@ LEGAL = [
     ("FREQ=DAILY;UNTIL=20240131t235960z", Rule("DAILY", until=datetime(2024, 1, 31, 23, 59, 59, tzinfo=UTC))),
 ]
 
+ODD = "is not legal with"
 GUESSED = "is not written as RFC 5545 asks and was read by a guess"
 TOLERATED = [
     ("FREQ=DAILY;BYFOO=1;X-BAR=2", Rule("DAILY"), "BYFOO, X-BAR is no part of a recurrence rule and was left out"),
@@ -75,10 +76,18 @@ TOLERATED = [
         Rule("YEARLY", by_week_no=(2,), by_day=((0, 0),)),
         "numbers before the days of BYDAY have no meaning in this rule and were left out",
     ),
-    ("FREQ=WEEKLY;BYMONTHDAY=1", Rule("WEEKLY"), "BYMONTHDAY has no meaning with FREQ=WEEKLY and was left out"),
-    ("FREQ=DAILY;BYYEARDAY=1", Rule("DAILY"), "BYYEARDAY has no meaning with FREQ=DAILY and was left out"),
-    ("FREQ=MONTHLY;BYYEARDAY=1", Rule("MONTHLY"), "BYYEARDAY has no meaning with FREQ=MONTHLY and was left out"),
-    ("FREQ=HOURLY;BYWEEKNO=99", Rule("HOURLY"), "BYWEEKNO has no meaning with FREQ=HOURLY and was left out"),
+    (
+        "FREQ=WEEKLY;BYMONTHDAY=1",
+        Rule("WEEKLY", by_month_day=(1,)),
+        f"BYMONTHDAY {ODD} FREQ=WEEKLY; it was read as a limit",
+    ),
+    ("FREQ=DAILY;BYYEARDAY=1", Rule("DAILY", by_year_day=(1,)), f"BYYEARDAY {ODD} FREQ=DAILY; it was read as a limit"),
+    (
+        "FREQ=MONTHLY;BYYEARDAY=1",
+        Rule("MONTHLY", by_year_day=(1,)),
+        f"BYYEARDAY {ODD} FREQ=MONTHLY; it was read as a limit",
+    ),
+    ("FREQ=HOURLY;BYWEEKNO=9", Rule("HOURLY", by_week_no=(9,)), f"BYWEEKNO {ODD} FREQ=HOURLY; it was read as a limit"),
     (
         "FREQ=DAILY;BYSETPOS=1",
         Rule("DAILY"),

@@ -6,6 +6,7 @@ of its first day, what a year chooses only on whether it is a leap year and on t
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date
 
 from calimport.rfc5545.rules import Rule
@@ -92,7 +93,7 @@ def day_limit(rule: Rule) -> Callable[[int], bool] | None:
     """The test of a day (an ordinal) by the limits of a daily or finer rule; None where every day passes."""
     weekdays = {weekday for _, weekday in rule.by_day}
     months, month_numbers, year_numbers = set(rule.by_month), set(rule.by_month_day), set(rule.by_year_day)
-    if not (months or month_numbers or year_numbers):
+    if not (months or month_numbers or year_numbers or rule.by_week_no):
         return (lambda ordinal: (ordinal - 1) % 7 in weekdays) if weekdays else None
 
     def passes(ordinal: int) -> bool:
@@ -105,12 +106,33 @@ def day_limit(rule: Rule) -> Callable[[int], bool] | None:
             length = _length(MONTH_STARTS[is_leap(day.year)], day.month)
             if day.day - length - 1 not in month_numbers:
                 return False
+        if rule.by_week_no and not _is_in_week(day, rule):
+            return False
         if not year_numbers:
             return True
         of_year = ordinal - date(day.year, 1, 1).toordinal() + 1
         return of_year in year_numbers or of_year - 366 - is_leap(day.year) in year_numbers
 
     return passes
+
+
+def odd_limit(rule: Rule) -> Callable[[int], bool] | None:
+    """The test of a day by parts that are not legal in a weekly or monthly rule, where they limit; None without any."""
+    month_numbers = rule.by_month_day if rule.freq == "WEEKLY" else ()
+    if not (month_numbers or rule.by_year_day or rule.by_week_no):
+        return None
+    limits = replace(rule, by_day=(), by_month=(), by_month_day=month_numbers)
+    passes = day_limit(limits)
+    return passes and (lambda ordinal: 1 <= ordinal <= LAST_DAY and passes(ordinal))
+
+
+def _is_in_week(day: date, rule: Rule) -> bool:
+    first, after = (
+        new_year(year) + _first_week((new_year(year) - 1) % 7, rule.wkst)
+        for year in (week_year(day, rule.wkst), week_year(day, rule.wkst) + 1)
+    )
+    week = (day.toordinal() - first) // 7 + 1
+    return week in rule.by_week_no or week - (after - first) // 7 - 1 in rule.by_week_no
 
 
 def is_possible(rule: Rule) -> bool:

@@ -17,6 +17,7 @@ from calimport.rfc5545.recurrence_days import (
     is_leap,
     month_days,
     new_year,
+    odd_limit,
     week_year,
     year_days,
 )
@@ -82,7 +83,8 @@ def yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
 
 def monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     interval, origin = rule.interval, start.year * 12 + start.month - 1
-    numbers = rule.by_month_day or (() if rule.by_day else (start.day,))
+    passes = odd_limit(rule)
+    numbers = rule.by_month_day or (() if rule.by_day else tuple(range(1, 32)) if passes else (start.day,))
     months = rule.by_month
     kinds: dict[tuple[int, int], list[int]] = {}
 
@@ -98,7 +100,8 @@ def monthly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
         kind = length, (first - 1) % 7
         if (offsets := kinds.get(kind)) is None:
             offsets = kinds[kind] = month_days(*kind, numbers, rule.by_day, rule.skip)
-        return [first + offset for offset in offsets], times
+        days = [first + offset for offset in offsets]
+        return days if passes is None else [day for day in days if passes(day)], times
 
     def reaching(day: int) -> int:
         before = date.fromordinal(max(1, day - 1))
@@ -118,7 +121,8 @@ def weekly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     step = 7 * rule.interval
     day = start.toordinal()
     origin = day - (start.weekday() - rule.wkst) % 7
-    weekdays = {weekday for _, weekday in rule.by_day} or {start.weekday()}
+    passes = odd_limit(rule)
+    weekdays = {weekday for _, weekday in rule.by_day} or (set(range(7)) if passes else {start.weekday()})
     offsets = sorted((weekday - rule.wkst) % 7 for weekday in weekdays)
     months = rule.by_month
 
@@ -127,13 +131,13 @@ def weekly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
         days = [first + offset for offset in offsets]
         if months:
             days = [day for day in days if 1 <= day <= LAST_DAY and date.fromordinal(day).month in months]
-        return days, times
+        return days if passes is None else [day for day in days if passes(day)], times
 
     return Periods(
         block,
         lambda day: max(0, -((origin + 6 - day) // step)),
         lambda number: origin + number * step,
-        _WEEKS // gcd(_WEEKS, rule.interval) if months else 1,
+        _WEEKS // gcd(_WEEKS, rule.interval) if months or passes else 1,
         rule.by_set_pos,
     )
 
@@ -158,7 +162,7 @@ def daily(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
 
 def repeat_of(rule: Rule) -> int:
     """After so many days the limits of a daily or finer rule repeat."""
-    if rule.by_month or rule.by_month_day or rule.by_year_day:
+    if rule.by_month or rule.by_month_day or rule.by_year_day or rule.by_week_no:
         return _DAYS
     return 7 if rule.by_day else 1
 

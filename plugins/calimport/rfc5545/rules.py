@@ -24,7 +24,7 @@ _NUMBERS = {
     "BYSETPOS": ("by_set_pos", 366, False, True),
 }
 _KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "RSCALE", "SKIP", "BYDAY", *_NUMBERS}
-# Where RFC 5545 3.3.10 says MUST NOT; there the part has no meaning to guess.
+# Where RFC 5545 3.3.10 says MUST NOT. Other engines agree on a meaning, that of a limit.
 _FORBIDDEN = {
     "BYWEEKNO": frozenset(FREQUENCIES) - {"YEARLY"},
     "BYYEARDAY": frozenset({"DAILY", "WEEKLY", "MONTHLY"}),
@@ -88,8 +88,7 @@ def parse_rule(text: str) -> Rule:
         raise ValueError(f"the recurrence rule counts by the calendar {short(scale)}, only GREGORIAN is supported")
     for name, frequencies in _FORBIDDEN.items():
         if name in parts and freq in frequencies:
-            del parts[name]
-            notes.append(f"{name} has no meaning with FREQ={freq} and was left out")
+            notes.append(f"{name} is not legal with FREQ={freq}; it was read as a limit")
     lists = {field: _numbers(name, parts[name], notes) for name, (field, *_) in _NUMBERS.items() if name in parts}
     days = _days(parts["BYDAY"], notes) if "BYDAY" in parts else ()
     if any(ordinal for ordinal, _ in days) and (freq not in ("MONTHLY", "YEARLY") or "by_week_no" in lists):

@@ -106,7 +106,9 @@ class _Series:
         self.exclusion_rules = [(rule, self._until(rule)) for rule in master.exclusion_rules]
         #: A rule that ends before DTSTART makes nothing: so producers write a series that was removed whole.
         self.rules = [
-            (rule, until) for rule in master.rules if (until := self._until(rule)) is None or until >= self.start
+            (rule, until)
+            for rule in self._counted(master.rules)
+            if (until := self._until(rule)) is None or until >= self.start
         ]
         self.overrides: dict[Original, Event] = {}
         ranges: dict[Original, Event] = {}
@@ -151,8 +153,18 @@ class _Series:
     def _starts(self, rule: Rule, until: datetime | None, first: datetime, last: datetime) -> Iterator[datetime]:
         return starts(rule, self.start, first=first, last=last, until=until, all_day=self.all_day, steps=self.steps)
 
+    def _counted(self, rules: Sequence[Rule]) -> Sequence[Rule]:
+        """DTSTART counts in the COUNT of its rule, and of several not in those that do not make it."""
+        making = [makes_start(rule, self.start, all_day=self.all_day) for rule in rules] if len(rules) > 1 else []
+        if not any(making):
+            return rules
+        return [
+            rule if made or rule.count is None else replace(rule, count=rule.count + 1)
+            for rule, made in zip(rules, making, strict=True)
+        ]
+
     def _until(self, rule: Rule) -> datetime | None:
-        """UNTIL on the wall clock of the series, inclusive. A DATE ends a series of times with that day."""
+        """UNTIL on the wall clock of the series, inclusive. A DATE is its midnight, as every other engine reads it."""
         until = rule.until
         if until is None:
             return None
@@ -162,7 +174,7 @@ class _Series:
             if self.all_day:
                 return _at_midnight(_day_meant(until, self.zone))
             return _wall(until, self.wall_zone)
-        return datetime.combine(until, time.min if self.all_day else time(23, 59, 59))
+        return _at_midnight(until)
 
     def _bounds(self) -> tuple[datetime, datetime]:
         """The wall-clock starts whose occurrences can touch the window, however long they are or far they move."""
@@ -200,11 +212,17 @@ class _Series:
     def _with_length(self, override: Event, original: Original) -> Event:
         """An override that names its instance and no start of its own begins, and lasts, as its instance would."""
         master = self.master
+        gives_length = override.end is not None or override.duration is not None
         if self.all_day:
-            return replace(override, start=original, duration=Duration(days=_days(master)))
+            if gives_length and override.all_day:
+                return replace(override, start=original)
+            return replace(override, start=original, end=None, duration=Duration(days=_days(master)))
         start = cast("datetime", original).astimezone(self.wall_zone)
-        if override.end is not None or override.duration is not None:
-            return replace(override, start=start)
+        if gives_length:
+            end = override.end
+            if end is not None and not isinstance(end, datetime):
+                end = _at_midnight(end).replace(tzinfo=self.wall_zone)
+            return replace(override, start=start, end=end)
         return replace(override, start=start, duration=master.duration or Duration(exact=_length(master)))
 
     def is_excluded(self, original: Original) -> bool:
