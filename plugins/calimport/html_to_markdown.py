@@ -91,7 +91,9 @@ def convert(markup: str) -> str:
     if laid_out:
         safe = _PRE.sub(lambda text: text[0].replace("\n", "<br>"), safe)
         safe = re.sub(r"\s+", " ", safe)
-    converted: str = _Converter(heading_style=ATX, bullets="-").convert(_RENAMED.sub(_rename, safe))
+    # In an element of its own: Beautiful Soup warns of a text that looks like an address or the name of a file.
+    whole = f"<div>{_RENAMED.sub(_rename, safe)}</div>"
+    converted: str = _Converter(heading_style=ATX, bullets="-").convert(whole)
     return converted
 
 

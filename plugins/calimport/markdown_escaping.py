@@ -15,7 +15,7 @@ from typing import Final
 #: None of these, and the text is its own Markdown.
 _ANY: Final = re.compile(r"[\\`*_<&\]#=~-]|\d[.)]")
 #: 2.4: a backslash before punctuation escapes it; before a line's end it is a break.
-_BACKSLASH: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~\n])")
+_BACKSLASH: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~]|[ \t]*(?:\n|\Z))")
 #: 6.6: what may begin a tag, a comment, a declaration; but 6.5, an address in angle brackets that leads where it says.
 _ANGLE: Final = re.compile(
     r"<(?=[a-zA-Z/!?])(?!(?:https?://[^\s<>\\]+|(?:mailto:)?[\w.+-]{1,64}@[a-zA-Z0-9.-]{1,255})>)", re.IGNORECASE
@@ -26,20 +26,23 @@ _ENTITY: Final = re.compile(r"&(?=#?[a-zA-Z0-9]{1,32};)")
 _BRACKET: Final = re.compile(r"\](?=[(\[:])")
 _ANY_BRACKET: Final = re.compile(r"[\[\]]")
 #: How a line may begin that the next four are about.
-_STARTS: Final = frozenset("#=-_*~0123456789")
+_STARTS: Final = frozenset("#=-_*~>+0123456789")
+#: … and what may stand before it: quotes and bullets, and numbers of lists.
+_QUOTES: Final = r"^((?:[ \t>]|[-+*][ \t](?=[ \t]*\S))*+)"
+_MARKS: Final = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t](?=[ \t]*\S))*+)"
 #: 4.2, 4.1 and 4.3, 4.5.
-_HEADING: Final = re.compile(r"^([ \t]*)(#{1,6})(?=[ \t]|$)", re.MULTILINE)
+_HEADING: Final = re.compile(_MARKS + r"(#{1,6})(?=[ \t]|$)", re.MULTILINE)
 _RULE: Final = re.compile(
-    r"^([ \t]*)(?=(?:=+|-+|-(?:[ \t]*-){2,}|_(?:[ \t]*_){2,}|\*(?:[ \t]*\*){2,})[ \t]*$)", re.MULTILINE
+    _MARKS + r"(?=(?:=+|-+|-(?:[ \t]*-){2,}|_(?:[ \t]*_){2,}|\*(?:[ \t]*\*){2,})[ \t]*$)", re.MULTILINE
 )
-_FENCE: Final = re.compile(r"^([ \t]*)(?=~{3})", re.MULTILINE)
+_FENCE: Final = re.compile(_MARKS + r"(?=~{3})", re.MULTILINE)
 #: 5.2.
-_NUMBER: Final = re.compile(r"^([ \t]*)(\d{1,9})([.)])(?=[ \t]|$)", re.MULTILINE)
+_NUMBER: Final = re.compile(_QUOTES + r"(\d{1,9})([.)])(?=[ \t]|$)", re.MULTILINE)
 #: 6.2.
 _DELIMITERS: Final = re.compile(r"\*+|_+")
 _PARAGRAPHS: Final = re.compile(r"(\n[ \t]*\n)")
 #: In a part of a text that more text may follow: what would only then become markup.
-_LAST: Final = re.compile(r"[\\<&!\]]\Z")
+_LAST: Final = re.compile(r"[<&!\]]\Z")
 
 
 def escape(text: str) -> str:
@@ -61,7 +64,8 @@ def escape_part(text: str, *, in_link: bool) -> str:
     text = _escape_always(text, brackets=_ANY_BRACKET if in_link else _BRACKET).replace("`", "\\`")
     if last:
         text = text[:-1] + ("&lt;" if text[-1] == "<" else f"\\{text[-1]}")
-    return _escape_line_starts(_escape_emphasis(text))
+    # Whatever stands beside it, a delimiter at its edge may be one.
+    return _escape_line_starts(_escape_emphasis(f".{text}.")[1:-1])
 
 
 def _escape_always(text: str, *, brackets: re.Pattern[str] = _BRACKET) -> str:
