@@ -64,6 +64,12 @@ def test_links_lead_somewhere(page):
     assert targets == []
 
 
+def test_every_claim_about_time_is_a_feed_of_the_corpus():
+    claims = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){2,})`", DOCS["time.md"]))
+    assert len(claims) > 50
+    assert [one for one in claims if not (ROOT / "tests" / "feeds" / f"{one}.ics").exists()] == []
+
+
 def test_every_sql_file_of_the_flow_is_in_the_architecture():
     """But those that only serve several steps, and the ledger of migrations."""
     files = {path.stem for path in (ROOT / "include" / "sql").glob("*.sql")}

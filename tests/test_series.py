@@ -136,6 +136,27 @@ def short(moment: object) -> str:
         ),
         pytest.param(
             [
+                "DTSTART:20260105T090000Z RDATE:20260201T090000Z",
+                "RECURRENCE-ID;VALUE=DATE:20260201 DTEND;VALUE=DATE:20260203",
+            ],
+            ["2026-01-05T09:00Z/2026-01-05T09:00Z", "2026-02-01T09:00Z/2026-02-03T00:00Z"],
+            id="an override of a date, without DTSTART, with an end that is a date, in a series of times",
+        ),
+        pytest.param(
+            [
+                "DTSTART;VALUE=DATE:20260105 RDATE;VALUE=DATE:20260201",
+                "RECURRENCE-ID:20260201T000000Z DTEND:20260203T000000Z",
+            ],
+            ["2026-01-05/2026-01-06", "2026-02-01/2026-02-02"],
+            id="an override of a time, without DTSTART, in a series of dates: the length is that of the series",
+        ),
+        pytest.param(
+            ["DTSTART;VALUE=DATE:20260105 RDATE;VALUE=DATE:20260201", "RECURRENCE-ID;VALUE=DATE:20260201 DURATION:P3D"],
+            ["2026-01-05/2026-01-06", "2026-02-01/2026-02-04"],
+            id="an override without DTSTART may give its own length",
+        ),
+        pytest.param(
+            [
                 "DTSTART:20260105T090000Z RDATE:20260201T150000Z,20260202T150000Z",
                 "RECURRENCE-ID;VALUE=DATE:20260201 DTSTART:20260201T180000Z",
             ],
