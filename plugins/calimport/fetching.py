@@ -45,7 +45,9 @@ log = logging.getLogger(__name__)
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: What may follow a redirect to another host. A key may stand in any other header.
-_HARMLESS_HEADERS: Final = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
+_HARMLESS_HEADERS: Final = frozenset(
+    {"accept", "accept-language", "content-type", "depth", "if-none-match", "if-modified-since"}
+)
 
 
 class Http:
