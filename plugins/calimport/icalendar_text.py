@@ -11,8 +11,14 @@ from typing import Final
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTooLarge, FeedTruncated, FeedUnparsable
 
 _GZIP: Final = b"\x1f\x8b"
-_BEGIN: Final = re.compile(r"^[ \t]*+BEGIN[ \t]*+:[ \t]*+VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
-_END: Final = re.compile(r"^[ \t]*+END[ \t]*+:[ \t]*+VCALENDAR[ \t]*$", re.IGNORECASE | re.MULTILINE)
+#: Any line may be folded, these too (RFC 5545, 3.1).
+_BEGIN, _END = (
+    re.compile(
+        r"^[ \t]*+{}[ \t]*+:[ \t]*+{}[ \t]*$".format(*(r"(?:\n[ \t])?+".join(word) for word in (step, "VCALENDAR"))),
+        re.IGNORECASE | re.MULTILINE,
+    )
+    for step in ("BEGIN", "END")
+)
 #: A script's warnings before, a page's frame behind, or the next of several joined feeds, without a line end between.
 _GLUED_BEGIN: Final = re.compile(r"[^\n](?=BEGIN:VCALENDAR[ \t]*$)", re.MULTILINE)
 _GLUED_END: Final = re.compile(r"^END:VCALENDAR[ \t]*+(?=[^\n])", re.MULTILINE)

@@ -61,6 +61,8 @@ class Event:
     payload: Any = None
     #: Sentences for the owner about what was read by a guess, without full stop.
     notes: list[str] = field(default_factory=list)
+    #: Dates of the series are missing, because they could not be read: what is not there is not gone.
+    incomplete: bool = False
     #: Zones that were guessed, contradicted or not found, by what the feed calls them.
     doubtful_zones: dict[str, Zone] = field(default_factory=dict)
 
@@ -132,7 +134,10 @@ class _Reader:
         event, component = self.event, self.component
         end = component.first("DTEND")
         if end is not None and end.value.strip():
-            event.end = self._end(self._moment(end))
+            try:
+                event.end = self._end(self._moment(end))
+            except ValueError as error:
+                event.notes.append(f"{error}, and was read as no end")
         elif (given := component.first("DURATION")) is not None and given.value.strip():
             event.duration = _named("DURATION", duration, given.value, event.notes)
 
@@ -157,7 +162,12 @@ class _Reader:
     def _rdates(self) -> Iterator[Date]:
         for given in self.component.all("RDATE"):
             for text in filter(None, map(str.strip, given.value.split(","))):
-                start, end = _named("RDATE", period, text, self.event.notes)
+                try:
+                    start, end = _named("RDATE", period, text, self.event.notes)
+                except ValueError as error:
+                    self.event.notes.append(f"{error}, and was left out")
+                    self.event.incomplete = True
+                    continue
                 settled = end if end is None or isinstance(end, Duration) else self._settled(end, given)
                 yield Date(self._settled(start, given), settled)
 

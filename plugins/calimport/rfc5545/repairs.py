@@ -150,7 +150,12 @@ def is_cut_at_limit(line: str) -> bool:
 
 
 def goes_on(name: str, line: str) -> bool:
-    """If a line can only be the rest of the value of a dating property: a fold without its space (RFC 5545, 3.1)."""
+    """If a line can only be the rest of the value of a dating property: a fold without its space (RFC 5545, 3.1).
+
+    What has a word before a colon is a property of its own, however it is called (``X-BAD/SLASH:TRUE``).
+    """
+    if ":" in line and not line.lstrip()[:1].isdigit():
+        return False
     return name in LISTS | DATED and _ONLY_VALUE.fullmatch(line.strip()) is not None
 
 

@@ -77,6 +77,9 @@ def parse_rule(text: str) -> Rule:
     if len(text) > LONGEST:
         raise ValueError(f"the recurrence rule is {len(text)} characters long")
     notes: list[str] = []
+    if "\\" in text:
+        # RECUR is no TEXT and has no escapes (RFC 5545 3.3.10); some Ruby and PHP exporters escape it all the same.
+        text = text.replace("\\;", ";").replace("\\,", ",")
     parts = _parts(text, notes)
     if "FREQ" not in parts:
         raise ValueError("the recurrence rule has no FREQ")

@@ -102,7 +102,11 @@ class _Series:
         self.start = self.wall(master.start)
         #: A DATE takes every instance of that day out of a series of times, as most producers mean it.
         self.excluded_days = {one for one in master.exdates if not isinstance(one, datetime)}
-        self.excluded = {self.original(one) for one in master.exdates if isinstance(one, datetime)}
+        self.excluded = {
+            self.original(one)
+            for one in master.exdates
+            if isinstance(one, datetime) and (not self.all_day or _is_midnight(one, zone))
+        }
         self.exclusion_rules = [(rule, self._until(rule)) for rule in master.exclusion_rules]
         #: A rule that ends before DTSTART makes nothing: so producers write a series that was removed whole.
         self.rules = [
@@ -352,6 +356,11 @@ def _day_meant(moment: datetime, zone: ZoneInfo) -> date:
     if moment.tzinfo is UTC and moment.time() != time.min:
         return _wall(moment, zone).date()
     return moment.date()
+
+
+def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
+    """Whether a time stands for a day: it is midnight where it is written, or in the calendar's zone."""
+    return time.min in (moment.time(), _wall(moment, zone).time())
 
 
 def _original(value: date | datetime) -> Original:

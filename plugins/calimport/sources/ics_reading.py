@@ -91,7 +91,7 @@ def guesses(events: Sequence[Event], uid: str) -> Iterator[Notice]:
     notes = list(dict.fromkeys(note for one in events for note in one.notes))
     if notes:
         message = f"The event {_name(events[0].payload, uid)!r} was read with a guess: {'; '.join(notes)[:500]}."
-        yield Notice("event_guessed", message, subject=uid)
+        yield Notice("event_guessed", message, subject=uid, keeps_uid=any(one.incomplete for one in events))
     for one in events:
         for tzid, zone in one.doubtful_zones.items():
             code = "timezone_unknown" if zone.evidence in ("calendar", "default") else "timezone_guessed"
