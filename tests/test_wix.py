@@ -1,0 +1,116 @@
+"""The source ``wix``, against a server that answers as a Wix site does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from calimport import errors
+from tests.site_rows import asked, fetched, fixture, notices, read, reply, rows
+from tests.source_conformance import SourceConformance
+from tests.web import Reply
+
+SOURCE = "https://www.boathouse.example/events"
+PAGE = "www.boathouse.example/events"
+
+
+def page(*widgets: object) -> bytes:
+    """A page that carries these widgets' data."""
+    data = {"appsWarmupData": {"app": {f"widget-{number}": widget for number, widget in enumerate(widgets)}}}
+    script = json.dumps(data).replace("<", "\\u003c")
+    return f'<!DOCTYPE html><html><body><script type="application/json">{script}</script></body></html>'.encode()
+
+
+class TestConformance(SourceConformance):
+    kind = "wix"
+    source = "https://hall.wixsite.com/hall/events"
+    hosts = ("hall.wixsite.com",)
+
+    def answers(self, samples):
+        events = [
+            {
+                "id": one.uid,
+                "title": one.title,
+                "scheduling": {
+                    "config": {
+                        "startDate": one.start.isoformat(),
+                        "timeZoneId": "Europe/London",
+                        **({"endDate": one.end.isoformat()} if one.end else {}),
+                    }
+                },
+                **({"description": one.description} if one.description else {}),
+                **({"location": {"name": one.location}} if one.location else {}),
+            }
+            for one in samples
+        ]
+        return {"hall.wixsite.com/hall/events": Reply(page({"events": {"events": events}}))}
+
+
+def test_the_events_of_a_page():
+    feed, loopback = fetched("wix", SOURCE, {PAGE: reply(fixture("wix/events.html"))})
+    found = read("wix", feed)
+
+    assert asked(loopback) == [("GET", SOURCE)]
+    assert rows(found, "uid", "start_at", "end_at", "timezone", "status", "summary", "location", "url") == [
+        (
+            *("3f000000-0000-0000-0000-000000000003", "03-29 00:30", "03-29 02:00", "Europe/London", "confirmed"),
+            *("Net mending", None, None),
+        ),
+        (
+            *("3f000000-0000-0000-0000-000000000001", "07-18 18:30", "07-18 21:00", "Europe/London", "confirmed"),
+            *("Sea shanties <& more>", "1 Quay St, Leeds LS10 1AA, UK"),
+            "https://www.boathouse.example/event-details/sea-shanties",
+        ),
+        (
+            *("3f000000-0000-0000-0000-000000000002", "09-01 23:30", "09-01 23:30"),
+            *("America/Argentina/Buenos_Aires", "cancelled", "Noche de tango 💃", "Online"),
+            "https://www.boathouse.example/event-details/noche-de-tango",
+        ),
+    ]
+    assert rows(found, "timezone_source", "description") == [("event", None), ("event", "Sing along."), ("event", None)]
+    assert (notices(found), found.parsed.title) == ([], "Events | The Boathouse")
+
+
+def test_a_free_site_begins_below_its_owners_host():
+    answers = {"ann.wixsite.com/boathouse/events": reply(fixture("wix/events.html"))}
+    feed, _ = fetched("wix", "https://ann.wixsite.com/boathouse/events", answers)
+
+    assert rows(read("wix", feed), "url")[1] == ("https://ann.wixsite.com/boathouse/event-details/sea-shanties",)
+
+
+def test_a_page_that_shows_only_the_next_events_says_so_and_nothing_else_goes():
+    event = {"id": "1", "title": "One", "scheduling": {"config": {"startDate": "2026-07-18T18:30:00Z"}}}
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": [event], "hasMore": True}}))})
+
+    (notice,) = read("wix", feed).notices
+    assert (notice.code, notice.subject, notice.keeps_uid) == ("feed_partial", "", True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><html><body>Nothing</body></html>",
+        page({"component": {}}),
+        b'<html><script type="application/json">{"events": []}</script></html>',
+        page({"events": [{"id": "1", "title": "A click"}]}),
+    ],
+)
+def test_a_page_without_a_list_is_no_empty_list(body):
+    with pytest.raises(errors.FeedIsWebPage, match="This page shows no events that we can read"):
+        fetched("wix", SOURCE, {PAGE: reply(body)})
+
+
+def test_an_empty_list_is_one():
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": []}}))})
+
+    assert rows(read("wix", feed), "uid") == []
+
+
+def test_depth_is_bounded():
+    deep: object = {"events": [{"id": "1", "title": "One", "scheduling": {"config": {"startDate": "2026-07-18"}}}]}
+    for _ in range(50):
+        deep = {"more": deep}
+
+    with pytest.raises(errors.FeedIsWebPage):
+        fetched("wix", SOURCE, {PAGE: reply(page(deep))})
