@@ -43,6 +43,11 @@ MODULES: Final[dict[str, str]] = {
     "ics": "calimport.sources.ics",
     "google": "calimport.sources.google",
     "caldav": "calimport.sources.caldav",
+    "residentadvisor": "calimport.sources.residentadvisor",
+    "squarespace": "calimport.sources.squarespace",
+    "wix": "calimport.sources.wix",
+    "ticketsolve": "calimport.sources.ticketsolve",
+    "manchester-uni": "calimport.sources.manchester_uni",
 }
 
 _GOOGLE_ID = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
