@@ -29,7 +29,7 @@ BUDGET = 500_000
 """Periods (days, for a daily or finer rule) that an event may look at: under a second."""
 
 # Work that a call does before its first period, and what it prepares for all of them.
-_OF_A_CALL, _TIMES_OF_A_STEP = 10, 20
+_OF_A_CALL, _TIMES_OF_A_STEP = 25, 5
 
 
 class TooManySteps(ValueError):
