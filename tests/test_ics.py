@@ -696,3 +696,34 @@ def test_a_request_is_what_was_received(web):
     fetch(web.feed(route) + "?b=2&a=1")
 
     assert (answered[0].method, answered[0].path) == ("GET", "/feed.ics?b=2&a=1")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("DESCRIPTION:Bring a mug", "X-ALT-DESC;FMTTYPE=text/html:<p>Bring a <b>mug</b></p>"), "Bring a **mug**"),
+        (('DESCRIPTION;ALTREP="data:text/html,Bring%20a%20%3Cb%3Emug%3C%2Fb%3E":Bring a mug',), "Bring a **mug**"),
+        (("DESCRIPTION:Bring a mug and a spoon", "X-ALT-DESC;FMTTYPE=text/html:<p></p>"), "Bring a mug and a spoon"),
+        (('DESCRIPTION;ALTREP="cid:part1@example.org":Bring a mug',), "Bring a mug"),
+    ],
+)
+def test_the_html_form_of_a_description_is_taken_where_it_says_more(lines, expected):
+    found = parse(event("one", "20261122T100000Z", *lines))
+
+    assert rows(found, "description") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CONFERENCE;VALUE=URI;FEATURE=VIDEO:https://meet.example.org/room",
+        "X-GOOGLE-CONFERENCE:https://meet.example.org/room",
+        "X-MICROSOFT-SKYPETEAMSMEETINGURL:https://meet.example.org/room",
+        "X-MICROSOFT-ONLINEMEETINGCONFLINK:https://meet.example.org/room",
+        "X-ZOOM-MEETING-URL:https://meet.example.org/room",
+    ],
+)
+def test_a_meeting_is_where_its_own_property_says(line):
+    found = parse(event("one", "20261122T100000Z", line, "DESCRIPTION:or https://zoom.us/j/123456789"))
+
+    assert rows(found, "online_url", "online_type") == [("https://meet.example.org/room", "direct")]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.rfc5545.escaping import split_list, unescape
 from calimport.rfc5545.values import date_or_time, duration
+from calimport.text import richer
 from calimport.windows import instant
 
 if TYPE_CHECKING:
@@ -38,11 +40,11 @@ def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[st
         "timezone_source": one.event.timezone_source,
         "status": _choice(event, "STATUS", STATUSES, "confirmed"),
         "summary": text(event, "SUMMARY"),
-        "description": text(event, "DESCRIPTION"),
+        "description": _description(event),
         "location": text(event, "LOCATION"),
         "url": text(event, "URL"),
         "online_url": conference,
-        "online_type": "direct" if conference else None,
+        "online_type": None,
         "categories": [name for given in event.all("CATEGORIES") for name in split_list(given.value) if name],
         "organizer": _person(event.first("ORGANIZER")),
         "creator": None,
@@ -103,9 +105,26 @@ def _person(address: Property | None, *, status: bool = False) -> dict[str, str 
     return person
 
 
+def _description(event: Component) -> str | None:
+    """The text, or its HTML form where a producer writes one: X-ALT-DESC (Outlook), ALTREP as a data URI (Mozilla)."""
+    given = event.first("DESCRIPTION")
+    markup = text(event, "X-ALT-DESC")
+    if markup is None and given is not None and "ALTREP" in given.parameters.upper():
+        kind, _, data = (given.parameter("ALTREP") or "").partition(",")
+        markup = unquote(data) if kind.lower().split(";")[0] == "data:text/html" and "base64" not in kind else None
+    said = text(event, "DESCRIPTION")
+    return richer(said, markup) if markup else said
+
+
+_CONFERENCES: Final = (
+    *("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"),
+    *("X-MICROSOFT-ONLINEMEETINGCONFLINK", "X-ZOOM-MEETING-URL"),
+)
+
+
 def _conference(event: Component) -> str | None:
-    """The meeting's address, from the property of RFC 7986 (5.11), of Google, or of Microsoft."""
-    for name in ("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"):
+    """The meeting's address, from the property of RFC 7986 (5.11), of Google, of Microsoft, or of Zoom."""
+    for name in _CONFERENCES:
         for given in event.all(name):
             if given.value.lower().startswith(("http://", "https://")):
                 return given.value
