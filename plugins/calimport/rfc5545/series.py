@@ -21,6 +21,8 @@ from calimport.rfc5545.rules import Rule
 from calimport.rfc5545.values import Duration
 from calimport.windows import Window, instant
 
+#: To move an instance takes as long as so many periods of its rule.
+_OF_A_MOVE: Final = 5
 _DAY: Final = timedelta(days=1)
 _NOTHING: Final = timedelta()
 #: The longest leap of a zone's clock is a day: Samoa changed sides of the date line.
@@ -136,6 +138,7 @@ class _Series:
                 yield _occurrence(override, original)
         for original, wall, rdate in self.instances():
             if original in seen or original in self.overrides or self.is_excluded(original):
+                self.steps.take()
                 continue
             seen.add(original)
             yield self._instance(original, wall, rdate)
@@ -150,8 +153,6 @@ class _Series:
         ended = self.master.rules and not self.rules and not self.master.rdates
         walls = chain.from_iterable(self._starts(rule, until, first, last) for rule, until in self.rules)
         for wall in walls if ended else chain((self.start,), walls):
-            # What is excluded, or moved out of the window, has no other bound.
-            self.steps.take()
             yield self.original_of_wall(wall), wall, None
 
     def _starts(self, rule: Rule, until: datetime | None, first: datetime, last: datetime) -> Iterator[datetime]:
@@ -198,6 +199,8 @@ class _Series:
     def _instance(self, original: Original, wall: datetime, rdate: Date | None) -> Occurrence:
         at = bisect_right(self._range_starts, _comparable(original)) - 1
         if at >= 0:
+            # What is moved out of the window has no other bound.
+            self.steps.take(_OF_A_MOVE)
             since, override = self.ranges[at]
             return self._moved(override, original, wall, wall - self.wall(since))
         if rdate is not None and rdate.end is not None and isinstance(original, datetime):
