@@ -22,7 +22,7 @@ from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
 from calimport.sources import google_credentials
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
-from calimport.sources.google import calendar_id, parse
+from calimport.sources.google import calendar_id, merge, parse
 from calimport.windows import Window, WindowRequest
 from tests.fake_google import Failure, FakeCalendar, FakeGoogle
 from tests.loopback import Loopback
@@ -166,7 +166,18 @@ def test_a_fetch_brings_every_page(fake):
     assert feed.requests == 4
     assert feed.bytes_received > 1000
     assert feed.timezone == "Europe/London"
-    assert feed.validators == {}
+    assert feed.is_delta is False
+    assert feed.validators == {
+        "sync_token": next(iter(fake.syncs)),
+        "parameters": {"singleEvents": "false", "showDeleted": "true", "maxResults": "2500", "calendar": TEAM},
+        "calendar": {
+            "summary": "Team",
+            "timeZone": "Europe/London",
+            "defaultReminders": [{"method": "popup", "minutes": 10}],
+        },
+        "colors": [],
+        "labels": [],
+    }
 
 
 def test_the_content_is_the_same_however_the_pages_are_cut(fake):
@@ -181,7 +192,7 @@ def test_the_content_is_the_same_however_the_pages_are_cut(fake):
     assert (
         whole.content == json.dumps(document(whole), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     )
-    assert document(whole).keys() == {"calendar", "colors", "events"}
+    assert document(whole).keys() == {"calendar", "colors", "labels", "events"}
     assert document(whole)["calendar"] == {
         "id": TEAM,
         "summary": "Team",
@@ -242,56 +253,163 @@ def test_colours_are_asked_for_once_and_only_if_an_event_has_one(fake):
     assert fake.requests["colors"] == 1
 
 
-@pytest.mark.parametrize(
-    ("timezone", "own", "window", "asked"),
-    [
-        # The bounds are exclusive: a second more on each side.
-        (
-            None,
-            "America/New_York",
-            ("2026-11-15T05:00:00Z", "2026-11-30T05:00:00Z"),
-            ("2026-11-15T04:59:59Z", "2026-11-30T05:00:01Z"),
-        ),
-        # Google places dates in the calendar's zone, whatever zone we configured.
-        (
-            "Asia/Tokyo",
-            "America/New_York",
-            ("2026-11-14T15:00:00Z", "2026-11-29T15:00:00Z"),
-            ("2026-11-13T13:00:00Z", "2026-11-30T17:00:00Z"),
-        ),
-        # A zone that nobody knows is none.
-        (
-            None,
-            "Mars/Olympus",
-            ("2026-11-15T00:00:00Z", "2026-11-30T00:00:00Z"),
-            ("2026-11-13T22:00:00Z", "2026-12-01T02:00:00Z"),
-        ),
-    ],
-)
-def test_the_window_lies_in_the_calendars_zone(fake, timezone, own, window, asked):
-    fake.calendars[TEAM] = calendar(timeZone="UTC")
-    fake.calendars[TEAM].entry["timeZone"] = own
-    if own == "Mars/Olympus":  # the fake itself needs a zone
-        fake.failures["calendarList", 1] = Failure(200, body=json.dumps({"id": TEAM, "timeZone": own}).encode())
-        fake.calendars[TEAM].entry["timeZone"] = "UTC"
-
-    feed = fetched(fake, timezone=timezone)
-
-    assert feed.window == Window(*(datetime.fromisoformat(bound) for bound in window))
-    assert (fake.queries[-1]["timeMin"], fake.queries[-1]["timeMax"]) == asked
-
-
-def test_events_on_the_windows_bounds_are_in_the_feed(fake):
-    fake.calendars[TEAM] = calendar(
-        event("zero-length", "2026-11-15T00:00:00Z", "2026-11-15T00:00:00Z"),
-        event("overlapping", "2026-11-14T23:00:00Z", "2026-11-15T00:30:00Z"),
-        event("before", "2026-11-14T22:00:00Z", "2026-11-14T23:00:00Z"),
-        event("after", "2026-11-30T01:00:00Z", "2026-11-30T02:00:00Z"),
-    )
-
+def test_the_listing_is_of_the_whole_calendar_whatever_the_window(fake):
     feed = fetched(fake)
 
-    assert [item["id"] for item in document(feed)["events"]] == ["overlapping", "zero-length"]
+    assert feed.window is None
+    assert fake.queries[-1] == {"singleEvents": "false", "showDeleted": "true", "maxResults": "2500"}
+
+
+# Fetching what has changed
+
+
+def changed(fake: FakeGoogle, first: Feed, **changes: Any) -> Feed:
+    """A second fetch, with what the first one left to ask with."""
+    fake.requests.clear()
+    fake.queries.clear()
+    return fetched(fake, validators=first.validators, **changes)
+
+
+def folded(*feeds: Feed) -> dict[str, Any]:
+    """The first feed with the others merged into it."""
+    content = feeds[0].content
+    for one in feeds[1:]:
+        if one.content is not None:
+            content = merge(content, one.content)
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def test_nothing_changed_is_one_request_and_no_feed(fake):
+    first = fetched(fake)
+
+    again = changed(fake, first)
+
+    assert (again.content, again.requests, again.timezone) == (None, 1, "Europe/London")
+    assert fake.requests == {"events": 1}
+    assert fake.queries[0]["syncToken"] == first.validators["sync_token"] != again.validators["sync_token"]
+    assert {**again.validators, "sync_token": ""} == {**first.validators, "sync_token": ""}
+
+
+def test_what_changed_is_a_delta_that_merges_into_what_a_whole_fetch_brings(fake):
+    fake.calendars[TEAM].events.append(instance("event0", "2026-11-22T10:00:00Z"))
+    first = fetched(fake)
+    fake.calendars[TEAM] = calendar(event("event1", summary="New"), *fake.calendars[TEAM].events[2:], event("event9"))
+
+    delta = changed(fake, first)
+
+    assert delta.is_delta
+    assert [(item["id"], item["status"]) for item in document(delta)["events"]] == [
+        ("event0", "cancelled"),
+        ("event1", "confirmed"),
+        ("event9", "confirmed"),
+    ]
+    # The exception of what was deleted goes with it.
+    fake.calendars[TEAM].events = [one for one in fake.calendars[TEAM].events if "recurringEventId" not in one]
+    assert folded(first, delta) == document(fetched(fake))
+
+
+def test_the_pages_of_what_changed_are_all_read(fake):
+    first = fetched(fake)
+    for one in fake.calendars[TEAM].events:
+        one["summary"] = "New"
+    fake.page_size = 2
+
+    delta = changed(fake, first)
+
+    assert len(document(delta)["events"]) == 5
+    assert fake.requests == {"events": 3}
+    assert {query["syncToken"] for query in fake.queries} == {first.validators["sync_token"]}
+    assert delta.validators["sync_token"] == list(fake.syncs)[-1]
+
+
+def test_colours_and_labels_are_asked_for_only_where_they_are_new(fake):
+    label = {"id": "0f8fad5b-d9cb-469f-a165-70867728950e", "backgroundColor": "#039be5"}
+    fake.calendars[TEAM].labels = [label]
+    fake.calendars[TEAM].events[0]["colorId"] = "1"
+    first = fetched(fake)
+    fake.calendars[TEAM].events[1]["colorId"] = "1"
+    known = changed(fake, first)
+    assert fake.requests == {"events": 1}
+    fake.calendars[TEAM].events[2] |= {"colorId": "11", "eventLabelId": label["id"]}
+
+    new = changed(fake, known)
+
+    assert fake.requests == {"events": 1, "colors": 1, "calendars": 1}
+    assert document(new)["labels"] == {label["id"]: label}
+    assert sorted(folded(first, known, new)["colors"]) == ["1", "11"]
+    assert new.validators["colors"] == ["1", "11"]
+
+
+def test_a_calendar_that_changed_is_a_delta_without_events(fake):
+    first = fetched(fake)
+    fake.calendars[TEAM].entry |= {"summary": "Crew", "timeZone": "Europe/Berlin"}
+
+    delta = changed(fake, first)
+
+    assert (delta.timezone, document(delta)["events"]) == ("Europe/Berlin", [])
+    assert folded(first, delta)["calendar"] == document(fetched(fake))["calendar"]
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_a_sync_token_that_google_has_forgotten_starts_a_whole_list_in_the_same_fetch(fake, page):
+    first = fetched(fake)
+    for one in fake.calendars[TEAM].events:
+        one["summary"] = "New"
+    fake.page_size = 3
+    fake.requests.clear()
+    fake.failures["events", page] = Failure(410, "fullSyncRequired")
+
+    feed = fetched(fake, validators=first.validators)
+
+    assert (feed.is_delta, len(document(feed)["events"])) == (False, 5)
+    assert "syncToken" not in fake.queries[-1]
+    assert fake.requests == {"events": page + 2, "calendarList": 1}
+
+
+def test_a_sync_token_is_not_used_with_other_parameters(fake):
+    first = fetched(fake)
+    other = {**first.validators, "parameters": {**first.validators["parameters"], "singleEvents": "true"}}
+
+    assert fetched(fake, validators=other).is_delta is False
+    assert "syncToken" not in fake.queries[-1]
+
+
+def test_a_page_of_changes_that_fails_fails_the_fetch(fake):
+    first = fetched(fake)
+    for one in fake.calendars[TEAM].events:
+        one["summary"] = "New"
+    fake.page_size = 2
+    fake.requests.clear()
+    fake.failures["events", 2] = Failure(500)
+
+    assert type(failing(fake, validators=first.validators)) is errors.FeedIncomplete
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"status": "cancelled"}, []),
+        ({"status": "cancelled", "start": {"date": "2026-11-22"}}, ["x"]),
+        ({"status": "cancelled", "recurringEventId": "event0"}, ["x"]),
+        ({"status": "cancelled", "recurringEventId": "gone"}, []),
+        ({"status": "cancelled", "start": {"date": "2026-11-22"}, "recurrence": ["RRULE:FREQ=DAILY"]}, []),
+    ],
+)
+def test_what_was_deleted_goes_and_what_was_cancelled_stays(given, kept):
+    gone = {"id": "gone", "status": "cancelled"}
+    base = feed_of(event("event0"), event("x"), event("gone"))
+
+    merged = json.loads(merge(base, feed_of({"id": "x", **given}, gone)))
+
+    assert [item["id"] for item in merged["events"]] == ["event0", *kept]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"[]", b"{}", b'{"events": 1}'])
+def test_other_bytes_are_not_merged(damaged):
+    for pair in ((damaged, feed_of()), (feed_of(), damaged)):
+        with pytest.raises(errors.FeedUnparsable):
+            merge(*pair)
 
 
 @pytest.mark.parametrize(
@@ -506,7 +624,7 @@ def test_a_recording_of_the_listing_alone_is_enough():
     assert document(feed)["calendar"] == {"summary": "Team", "timeZone": "Asia/Tokyo"}
     assert [item["id"] for item in document(feed)["events"]] == ["recorded"]
     assert feed.timezone == "Asia/Tokyo"
-    assert feed.window == Window(datetime(2026, 11, 14, 15, tzinfo=UTC), datetime(2026, 11, 29, 15, tzinfo=UTC))
+    assert feed.validators == {}
 
 
 def encoded(text: str) -> str:
@@ -881,3 +999,210 @@ def test_other_bytes_are_no_feed(feed):
     context = ParseContext(window=WINDOW, as_of=AS_OF, timezone="UTC", timezone_source="default")
     with pytest.raises(errors.FeedUnparsable):
         parse(feed, context)
+
+
+# Series, expanded here
+
+
+def series(name: str, begins: str, rule: str, *lines: str, zone: str = "Europe/London", **more: Any) -> dict[str, Any]:
+    """A recurring event of an hour."""
+    ends = (datetime.fromisoformat(begins) + timedelta(hours=1)).isoformat()
+    times = {name: {"dateTime": value, "timeZone": zone} for name, value in (("start", begins), ("end", ends))}
+    return {**event(name, **times), "recurrence": [rule, *lines], **more}
+
+
+def test_a_series_gives_the_rows_that_googles_own_instances_give():
+    """As the API lists it with singleEvents=true: an upgrade from that changes no row."""
+    link = "https://www.google.com/calendar/event?eid="
+    address = "team@g"
+    more = {
+        "htmlLink": link + encoded(f"weekly {address}"),
+        "description": "All welcome",
+        "reminders": {"useDefault": True},
+        "colorId": "11",
+        "attendees": [{"email": "ben@example.org", "responseStatus": "accepted"}],
+        "created": "2026-01-01T08:00:00.000Z",
+        "sequence": 2,
+        "visibility": "public",
+    }
+    colors = {"11": {"background": "#dc2127"}}
+    start = {"dateTime": "2026-11-02T10:00:00Z", "timeZone": "Europe/London"}
+    moved = {**instance("weekly", "2026-11-23T10:00:00Z"), "id": "weekly_20261123T100000Z", "summary": "Moved"}
+    listed = [
+        {
+            **event("weekly", f"2026-11-{day}T10:00:00Z", f"2026-11-{day}T11:00:00Z"),
+            **more,
+            "id": f"weekly_202611{day}T100000Z",
+            "htmlLink": link + encoded(f"weekly_202611{day}T100000Z {address}"),
+            "recurringEventId": "weekly",
+            "originalStartTime": {"dateTime": f"2026-11-{day}T10:00:00Z", "timeZone": "Europe/London"},
+        }
+        for day in (16,)
+    ]
+    recurring = {
+        **event("weekly", "2026-11-02T10:00:00Z", "2026-11-02T11:00:00Z", start=start),
+        **more,
+        "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=MO"],
+    }
+
+    expanded = parsed(recurring, moved, colors=colors)
+
+    assert expanded == parsed(*listed, moved, colors=colors)
+    assert [one["source_event_id"] for one in expanded.occurrences] == [
+        "weekly_20261116T100000Z",
+        "weekly_20261123T100000Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # The wall clock of the master's zone, over the end of summer time.
+        (
+            series("x", "2026-03-02T18:00:00-05:00", "RRULE:FREQ=WEEKLY", zone="America/New_York"),
+            ["2026-11-16T23:00:00Z", "2026-11-23T23:00:00Z"],
+        ),
+        # Zones by their parameter, and several in a line.
+        (
+            series(
+                "x",
+                "2026-11-16T10:00:00Z",
+                "RRULE:FREQ=DAILY;COUNT=6",
+                "EXDATE;TZID=Europe/Berlin:20261117T110000,20261118T110000",
+                "EXDATE:20261119T100000Z",
+                "RDATE;TZID=America/New_York:20261125T050000",
+            ),
+            ["2026-11-16T10:00:00Z", "2026-11-20T10:00:00Z", "2026-11-21T10:00:00Z", "2026-11-25T10:00:00Z"],
+        ),
+        (
+            series(
+                "x",
+                "2026-11-16T10:00:00Z",
+                "RRULE:FREQ=DAILY;UNTIL=20261122T100000Z",
+                "EXRULE:FREQ=DAILY;INTERVAL=2",
+            ),
+            ["2026-11-17T10:00:00Z", "2026-11-19T10:00:00Z", "2026-11-21T10:00:00Z"],
+        ),
+        (
+            series(
+                "x",
+                "2026-11-16T10:00:00Z",
+                "RRULE:FREQ=WEEKLY;COUNT=2",
+                "EXDATE;VALUE=DATE:20261123",
+                start={"date": "2026-11-16"},
+                end={"date": "2026-11-17"},
+            ),
+            ["2026-11-16"],
+        ),
+        # A zone that nobody knows: the calendar's.
+        (
+            series("x", "2026-11-16T10:00:00Z", "RRULE:FREQ=WEEKLY;COUNT=1", zone="Mars/Olympus"),
+            ["2026-11-16T10:00:00Z"],
+        ),
+    ],
+)
+def test_a_series_is_expanded_in_the_window(given, expected):
+    found = parsed(given)
+
+    assert found.notices == []
+    assert sorted(one["recurrence_id"] for one in found.occurrences) == expected
+    assert {one["source_series_id"] for one in found.occurrences} == {"x"}
+
+
+def test_exceptions_take_the_place_of_their_instances():
+    moved = {"dateTime": "2026-11-20T15:00:00Z"}
+    found = parsed(
+        series("weekly", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=5", visibility="private"),
+        instance("weekly", "2026-11-17T10:00:00Z", start=moved, end=moved, iCalUID=None),
+        bare("weekly", {"dateTime": "2026-11-18T11:00:00+01:00"}),
+        instance("weekly", "2026-11-19T10:00:00Z", start={"dateTime": "2027-01-01T00:00:00Z"}, end={}),
+    )
+
+    assert found.notices == []
+    assert sorted((one["recurrence_id"], f"{one['start_at']:%d %H}", one["status"]) for one in found.occurrences) == [
+        ("2026-11-16T10:00:00Z", "16 10", "confirmed"),
+        ("2026-11-17T10:00:00Z", "20 15", "confirmed"),
+        ("2026-11-18T10:00:00Z", "18 10", "cancelled"),
+        ("2026-11-20T10:00:00Z", "20 10", "confirmed"),
+    ]
+    assert {(one["uid"], one["visibility"]) for one in found.occurrences} == {("weekly@google.com", "private")}
+
+
+def test_a_series_that_was_split_off_has_instances_named_by_the_first():
+    given = series("abc_R20261116T100000", "2026-11-16T10:00:00Z", "RRULE:FREQ=WEEKLY;COUNT=1")
+
+    found = row(given)
+
+    assert (found["source_event_id"], found["source_series_id"]) == ("abc_20261116T100000Z", "abc_R20261116T100000")
+
+
+@pytest.mark.parametrize(
+    ("recurrence", "reason"),
+    [
+        (["RRULE:FREQ=FORTNIGHTLY"], "RRULE"),
+        (["RRULE:INTERVAL=2"], "RRULE"),
+        (["EXDATE:soon", "RRULE:FREQ=DAILY"], "EXDATE"),
+        (["DTSTART:20261101T000000Z"], "its recurrence is no rule and no date"),
+        ("RRULE:FREQ=DAILY", "its recurrence is no list of lines"),
+        (["RRULE:FREQ=DAILY\nEND:VEVENT"], "its recurrence is no list of lines"),
+    ],
+)
+def test_a_series_that_is_not_understood_is_left_as_it_was(recurrence, reason):
+    found = parsed({**series("odd", "2026-11-16T10:00:00Z", "?"), "recurrence": recurrence}, event("whole"))
+
+    assert [one["uid"] for one in found.occurrences] == ["whole@google.com"]
+    (notice,) = found.notices
+    assert (notice.code, notice.subject, notice.keeps_uid) == ("event_unreadable", "odd@google.com", True)
+    assert reason in notice.message
+
+
+def test_an_exception_that_cannot_be_placed_leaves_its_series_as_it_was():
+    given = series("weekly", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=5")
+
+    found = parsed(given, instance("weekly", "2026-11-17T10:00:00Z", originalStartTime={}))
+
+    assert found.occurrences == []
+    assert {(notice.code, notice.subject) for notice in found.notices} == {("event_unreadable", "weekly@google.com")}
+
+
+def test_an_exception_that_is_not_understood_is_not_shown_as_unchanged():
+    given = series("weekly", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=2")
+
+    found = parsed(given, instance("weekly", "2026-11-17T10:00:00Z", start={"date": "2026-02-30"}))
+
+    assert [one["recurrence_id"] for one in found.occurrences] == ["2026-11-16T10:00:00Z"]
+    assert [notice.keeps_uid for notice in found.notices] == [True]
+
+
+def test_a_series_with_more_dates_than_its_share_is_cut_with_a_notice():
+    context = ParseContext(WINDOW, AS_OF, timezone="UTC", timezone_source="calendar", max_occurrences=50)
+    given = series("often", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=8")
+
+    found = parse(feed_of(given, event("one")), context)
+
+    assert [one["uid"] for one in found.occurrences] == ["often@google.com"] * 5 + ["one@google.com"]
+    assert [(notice.code, notice.subject) for notice in found.notices] == [("too_many_occurrences", "often@google.com")]
+
+
+def test_what_was_guessed_of_a_series_is_said():
+    given = series(
+        "odd", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=2", "EXDATE;TZID=Mars/Olympus:20261117T100000"
+    )
+
+    found = parsed(given)
+
+    assert len(found.occurrences) == 1
+    assert [(notice.code, notice.subject) for notice in found.notices] == [("timezone_unknown", "Mars/Olympus")]
+
+
+def test_a_label_has_the_last_word_on_the_colour():
+    labelled = event("labelled", colorId="11", eventLabelId="0f8fad5b")
+    document = json.loads(feed_of(labelled, colors={"11": {"background": "#dc2127"}}))
+    context = ParseContext(window=WINDOW, as_of=AS_OF, timezone="UTC", timezone_source="calendar")
+
+    colors = [
+        parse(json.dumps({**document, "labels": labels}).encode(), context).occurrences[0]["color"]
+        for labels in ({"0f8fad5b": {"id": "0f8fad5b", "backgroundColor": "#039be5"}}, {})
+    ]
+
+    assert colors == ["#039be5", "#dc2127"]

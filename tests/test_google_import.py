@@ -100,8 +100,10 @@ def test_a_page_that_fails_deletes_nothing(importer, fake, place, failure, error
     before = importer.rows("team", "id", "uid", "xmin")
     fake.calendars[TEAM] = calendar(TALK, RUN)
     fake.page_size = 1
+    fake.expire()
     fake.requests.clear()
-    fake.failures = {place: failure}
+    # The first request is for changes, and refused.
+    fake.failures = {(place[0], place[1] + 1): failure}
 
     assert importer.run().failed == ["team"]
 
