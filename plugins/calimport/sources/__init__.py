@@ -1,4 +1,4 @@
-"""The kinds of source, one module each, and which of them reads a given address.
+"""The kinds of source, one module each. Which of them reads an address: :mod:`calimport.sources.detecting`.
 
 A source module has these names, and nothing else calls the outside world or knows the provider's format::
 
@@ -17,10 +17,8 @@ and, where the provider documents limits, ``HOST_RATE`` and ``CREDENTIAL_RATE`` 
 from __future__ import annotations
 
 import importlib
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import urlsplit
 
 from calimport.errors import SourceUnsupported
 
@@ -43,15 +41,13 @@ MODULES: Final[dict[str, str]] = {
     "ics": "calimport.sources.ics",
     "google": "calimport.sources.google",
     "caldav": "calimport.sources.caldav",
+    "microsoft": "calimport.sources.microsoft",
     "residentadvisor": "calimport.sources.residentadvisor",
     "squarespace": "calimport.sources.squarespace",
     "wix": "calimport.sources.wix",
     "ticketsolve": "calimport.sources.ticketsolve",
     "manchester-uni": "calimport.sources.manchester_uni",
 }
-
-_GOOGLE_ID = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
-_GOOGLE_PAGE = re.compile(r"/calendar/(u/\d+/)?(r|embed|render)\b")
 
 
 def load(kind: str) -> Source:
@@ -90,20 +86,3 @@ def merge(kind: str, base: bytes, delta: bytes) -> bytes:
     """
     merged: bytes = load(kind).merge(base, delta)  # type: ignore[attr-defined]  # of the sources that make deltas
     return merged
-
-
-def detect(source: str | None, *, connection_id: str | None = None) -> str:
-    """The kind that reads ``source``, by its form alone: nothing is fetched.
-
-    :raises SourceUnsupported: no kind reads an address of this form.
-    """
-    if source is None:
-        return "ics"  # a private feed's URL, held by its connection
-    if connection_id and _GOOGLE_ID.fullmatch(source):
-        return "google"
-    parts = urlsplit(source)
-    if parts.hostname == "calendar.google.com" and _GOOGLE_PAGE.match(parts.path) and connection_id:
-        return "google"
-    if parts.scheme.lower() in ("http", "https", "webcal", "webcals") and parts.hostname:
-        return "ics"
-    raise SourceUnsupported()

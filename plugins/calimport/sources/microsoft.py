@@ -1,0 +1,219 @@
+"""``microsoft``: a calendar of Microsoft 365 or Outlook.com, read through Microsoft Graph.
+
+``calendarView/delta`` lists what a window holds, series expanded, and gives a link that later lists what changed. The
+link belongs to its window, and the window of a run moves on at midnight: so the first fetch of a day lists everything,
+and each later one, mostly in one request, what changed.
+
+An occurrence of a series comes with hardly more than its times; the rest is its series', which is listed beside it or
+else asked for. The feed is the answers in canonical JSON; a delta also names what is gone::
+
+    {"calendar": {...}, "events": [{...}, ...], "removed": [id, ...]}
+
+https://learn.microsoft.com/graph/api/event-delta
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from calimport.budgets import Rate
+from calimport.completeness import Page, objects, pages, part
+from calimport.errors import CalimportError, CredentialsForbidden, FeedIncomplete, FeedNotFound, SourceUnsupported
+from calimport.fetching import Http
+from calimport.json_text import canonical
+from calimport.sources import microsoft_credentials
+from calimport.sources.base import Feed, FetchRequest
+from calimport.sources.microsoft_events import parse
+from calimport.sources.microsoft_graph import HOST, ROOT, Graph, ResyncRequired
+from calimport.windows import Window
+from calimport.zones import iana_name
+
+__all__ = ["fetch", "merge", "parse"]
+
+log = logging.getLogger(__name__)
+
+HOSTS: Final = (HOST, microsoft_credentials.HOST)
+RETAINS_PAST: Final = True
+#: 10,000 requests in ten minutes of one application to one mailbox, less a tenth.
+#: https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits
+CREDENTIAL_RATE: Final = Rate(15, 50)
+
+_CALENDAR_FIELDS: Final = ("id", "name", "hexColor")
+#: Another one at each request, or on changes that are no concern of ours.
+_VOLATILE: Final = frozenset({"@odata.etag", "changeKey", "lastModifiedDateTime"})
+#: Graph places dates in a zone of its choice; between two zones lie at most 26 hours.
+_BETWEEN_ZONES: Final = timedelta(hours=26)
+_SOURCE: Final = re.compile(
+    r"(?:users/)?([^/\s?#]+)(?:/calendar|/calendars/([^/\s?#]+))?(?:/(?:events|calendarView))?/?"
+)
+
+
+async def fetch(request: FetchRequest, http: Http) -> Feed:
+    """What the window holds, or what changed in it since ``request.validators``.
+
+    :raises CalimportError: the calendar cannot be read, or not as a whole.
+    """
+    user, calendar = _paths(request.source)
+    graph = Graph(request, http, user)
+    known = request.validators
+    if link := known.get("delta_link"):
+        zone = request.timezone or known.get("timezone") or "UTC"
+        window = request.window.resolve(zone)
+        if known.get("parameters") == _parameters(calendar, window, request):
+            try:
+                return await _changes(graph, link, known, window)
+            except ResyncRequired:
+                log.info("Graph no longer knows the delta link; everything is read anew")
+    return await _everything(graph, calendar, request)
+
+
+def merge(base: bytes, delta: bytes) -> bytes:
+    """The feed that ``base`` becomes by what ``delta`` brought. With a series go its occurrences.
+
+    :raises KeyError, ValueError: they are not feeds of ``fetch``.
+    """
+    old, new = json.loads(base), json.loads(delta)
+    removed = set(new["removed"])
+    events = {
+        item["id"]: item
+        for item in old["events"]
+        if item["id"] not in removed and item.get("seriesMasterId") not in removed
+    }
+    events |= {item["id"]: item for item in new["events"]}
+    return canonical({"calendar": old["calendar"], "events": [events[key] for key in sorted(events)]})
+
+
+async def _everything(graph: Graph, calendar: str, request: FetchRequest) -> Feed:
+    about = await graph.get(ROOT + (calendar if "/calendars/" in calendar else f"{calendar}/calendar"))
+    zone = None if request.timezone else await _mailbox_zone(graph)
+    window = request.window.resolve(request.timezone or zone or "UTC")
+    query = urlencode(
+        {
+            "startDateTime": _timestamp(window.start - _BETWEEN_ZONES),
+            "endDateTime": _timestamp(window.end + _BETWEEN_ZONES),
+        }
+    )
+    events, _, link = await _round(graph, f"{ROOT}{calendar}/calendarView/delta?{query}")
+    document = {
+        "calendar": {name: about[name] for name in _CALENDAR_FIELDS if name in about},
+        "events": [events[key] for key in sorted(events)],
+    }
+    return Feed(
+        content=canonical(document),
+        meaning_hash=_meaning_hash(document),
+        timezone=zone,
+        validators={"delta_link": link, "parameters": _parameters(calendar, window, request), "timezone": zone or ""},
+        window=window,
+    )
+
+
+async def _changes(graph: Graph, link: str, known: Mapping[str, str], window: Window) -> Feed:
+    events, removed, link = await _round(graph, link)
+    zone = known.get("timezone") or None
+    validators = {**known, "delta_link": link}
+    if not events and not removed:
+        return Feed(None, None, timezone=zone, validators=validators, window=window)
+    document = {"events": [events[key] for key in sorted(events)], "removed": sorted(removed)}
+    return Feed(
+        content=canonical(document),
+        meaning_hash=_meaning_hash(document),
+        timezone=zone,
+        validators=validators,
+        window=window,
+        is_delta=True,
+    )
+
+
+async def _round(graph: Graph, link: str) -> tuple[dict[str, dict[str, Any]], set[str], str]:
+    """All pages from this link on: items by id, with the series of each occurrence; ids that are gone; the next link.
+
+    :raises FeedIncomplete: a page or a series cannot be had.
+    """
+    next_round = ""
+
+    async def ask(url: str) -> Page:
+        nonlocal next_round
+        page = await graph.get(url)
+        next_round = _text(page, "@odata.deltaLink") or ""
+        return Page(objects(page.get("value"), "events"), _text(page, "@odata.nextLink"))
+
+    events: dict[str, dict[str, Any]] = {}
+    removed: set[str] = set()
+    async for items in pages(ask, link, max_pages=graph.http.settings.max_pages):
+        for item in items:
+            if (key := _text(item, "id")) is None:
+                raise FeedIncomplete(detail="an event of the listing has no id")
+            # What changed outside of the window is said to be removed too; it never was there.
+            events.pop(key, None)
+            removed.discard(key)
+            if "@removed" in item:
+                removed.add(key)
+            else:
+                events[key] = {name: value for name, value in item.items() if name != "@odata.etag"}
+    if not next_round:
+        raise FeedIncomplete(detail="the last page has no link to the next round")
+    series = {_text(item, "seriesMasterId") for item in events.values()} - {None} - events.keys() - removed
+    for key in sorted(filter(None, series)):
+        with part("a series"):
+            if (master := await graph.series(key)) is not None:
+                events[key] = master
+    return events, removed, next_round
+
+
+async def _mailbox_zone(graph: Graph) -> str | None:
+    """The zone that the mailbox's owner has chosen (IANA), where we may know it: that is a permission of its own."""
+    try:
+        answer = await graph.get(f"{ROOT}{graph.user}/mailboxSettings/timeZone")
+    except (CredentialsForbidden, FeedNotFound):
+        return None
+    except CalimportError:
+        if graph.http.replayed:  # a recording of the listing alone is enough
+            return None
+        raise
+    return iana_name(_text(answer, "value") or "")
+
+
+def _paths(source: str | None) -> tuple[str, str]:
+    """The mailbox's path in Graph, and the calendar's; they are one for the mailbox's default calendar.
+
+    :raises SourceUnsupported: the source names none.
+    """
+    text = (source or "").strip()
+    if "://" in text:
+        parts = urlsplit(text)
+        text = unquote(re.sub(r"^/(v1\.0|beta)/", "", parts.path)) if parts.hostname == HOST else ""
+    found = _SOURCE.fullmatch(text)
+    if found is None:
+        raise SourceUnsupported(
+            "Please give the mailbox's address (anna@example.org), or me for the one who signed in; for another "
+            "calendar than its default one with /calendars/ and the calendar's id behind it."
+        )
+    owner, calendar = found.groups()
+    user = "/me" if owner == "me" else f"/users/{quote(owner, safe='@')}"
+    return user, f"{user}/calendars/{quote(calendar, safe='')}" if calendar else user
+
+
+def _parameters(calendar: str, window: Window, request: FetchRequest) -> str:
+    """What a link is bound to, and with it the zone that is kept beside it."""
+    return f"{calendar} {_timestamp(window.start)} {_timestamp(window.end)} {request.timezone or ''}".rstrip()
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _meaning_hash(document: Mapping[str, Any]) -> bytes:
+    events = [{name: value for name, value in item.items() if name not in _VOLATILE} for item in document["events"]]
+    return sha256(canonical({**document, "events": events})).digest()
+
+
+def _text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    return value if isinstance(value, str) and value else None
