@@ -231,6 +231,20 @@ def test_an_end_beyond_9999_is_the_end_of_the_calendar(component, end):
 
 
 @pytest.mark.parametrize(
+    ("component", "span"),
+    [
+        ("DTSTART:99991231 DTEND:99991231T235959Z", "9999-12-31/9999-12-31"),
+        ("DTSTART:99991230 DTEND:99991231T120000", "9999-12-30/9999-12-31"),
+        ("RECURRENCE-ID:99991231T235959Z", "9999-12-31T23:59:59+00:00/9999-12-31T23:59:59+00:00"),
+    ],
+)
+def test_what_lies_beyond_9999_in_another_zone_is_its_end(component, span):
+    series = "DTSTART;TZID=Pacific/Kiritimati:99990101T000000 RDATE:99990101T000000Z"
+    window = Window(LAST_DAYS.start, datetime.max.replace(tzinfo=UTC))
+    assert spans(*([series, component] if component.startswith("REC") else [component]), window=window) == [span]
+
+
+@pytest.mark.parametrize(
     "components",
     [
         pytest.param(["DTSTART:20200101T000000Z RRULE:FREQ=SECONDLY EXRULE:FREQ=SECONDLY"], id="all is excluded"),

@@ -56,6 +56,8 @@ def test_24_00_is_midnight_of_the_next_day_and_is_told() -> None:
         ("20260105T240001", "'20260105T240001' is no time of the day"),
         ("20260105T09", "'20260105T09' is no date or time"),
         ("20260105T093000+9900", "'20260105T093000+9900' has an offset of more than a day"),
+        ("99991231T240000", "'99991231T240000' lies beyond the years 1 to 9999"),
+        ("00010101T000000+0100", "'00010101T000000+0100' lies beyond the years 1 to 9999"),
         ("2" * 5000, f"'{'2' * 40}…' is no date or time"),
         ("٢٠٢٦٠١٠٥", "'٢٠٢٦٠١٠٥' is no date or time"),
     ],

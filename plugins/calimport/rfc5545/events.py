@@ -146,8 +146,10 @@ class _Reader:
         start = self.event.start
         if not isinstance(start, datetime):
             if isinstance(end, datetime):
-                local = end.astimezone(self.zones.calendar.tzinfo) if end.tzinfo is UTC else end
-                return _date_after(local)
+                try:
+                    return _date_after(end.astimezone(self.zones.calendar.tzinfo) if end.tzinfo is UTC else end)
+                except OverflowError:  # on the last day of all
+                    return end.date()
             return end
         return end if isinstance(end, datetime) else datetime.combine(end, _MIDNIGHT, start.tzinfo)
 

@@ -224,7 +224,7 @@ class _Series:
             if gives_length and override.all_day:
                 return replace(override, start=original)
             return replace(override, start=original, end=None, duration=Duration(days=_days(master)))
-        start = cast("datetime", original).astimezone(self.wall_zone)
+        start = _in_zone(cast("datetime", original), self.wall_zone)
         if gives_length:
             end = override.end
             if end is not None and not isinstance(end, datetime):
@@ -396,11 +396,15 @@ def _utc(moment: datetime) -> datetime:
         return _FIRST if moment.year == 1 else _LAST
 
 
-def _wall(moment: datetime, zone: tzinfo) -> datetime:
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
     try:
-        return moment.astimezone(zone).replace(tzinfo=None)
+        return moment.astimezone(zone)
     except OverflowError:
-        return moment.replace(tzinfo=None)
+        return moment
+
+
+def _wall(moment: datetime, zone: tzinfo) -> datetime:
+    return _in_zone(moment, zone).replace(tzinfo=None)
 
 
 def _later(moment: datetime, length: timedelta) -> datetime:

@@ -51,7 +51,10 @@ def date_or_time(text: str, notes: list[str]) -> date | datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass  # read again below, with what is known of mistakes
-    return _unusual(text.strip(), notes)
+    try:
+        return _unusual(text.strip(), notes)
+    except OverflowError:
+        raise ValueError(f"{_short(text)} lies beyond the years 1 to 9999") from None
 
 
 def _unusual(text: str, notes: list[str]) -> date | datetime:
