@@ -118,7 +118,7 @@ class FakeMicrosoft:
 
     def routes(self) -> dict[str, Callable[[Asked], Reply]]:
         """By ``/host/path``, with the events that are there now."""
-        calendar = f"{self.mailbox}/calendars/{self.calendar_id}" if self.calendar_id else self.mailbox
+        calendar = f"{self.mailbox}/calendars/{quote(self.calendar_id, safe='')}" if self.calendar_id else self.mailbox
         about = calendar if self.calendar_id else f"{calendar}/calendar"
         answers: dict[str, tuple[str, Callable[[Asked], Reply]]] = {
             about: ("calendar", lambda asked: _json(self.about)),

@@ -1,0 +1,452 @@
+"""The Microsoft source against a Graph on loopback: rounds and links, sign-ins, errors, and events as occurrences."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from calimport import errors, sources
+from calimport.fetching import Http
+from calimport.settings import Settings
+from calimport.sources import microsoft, microsoft_credentials
+from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
+from calimport.windows import WindowRequest
+from tests.fake_microsoft import TENANT, FakeMicrosoft, error, refusal, time
+from tests.loopback import Loopback
+from tests.web import Reply, Web, serve
+
+AS_OF = datetime(2026, 11, 18, 12, tzinfo=UTC)
+ANNA = "anna@example.org"
+TALK = {
+    "id": "AAMkTalk=",
+    "iCalUId": "040000008200E000",
+    "type": "singleInstance",
+    "subject": "Talk",
+    "start": time("2026-11-20T18:00"),
+    "end": time("2026-11-20T20:00"),
+}
+PRACTICE = {"id": "AAMkPractice=", "iCalUId": "0400PRACTICE", "subject": "Practice", "showAs": "busy"}
+
+
+class Client:
+    """What calimport sees of the mailbox, fetch after fetch."""
+
+    def __init__(self, web: Web, fake: FakeMicrosoft) -> None:
+        self.web, self.fake = web, fake
+        hosts = ("graph.microsoft.com", "login.microsoftonline.com")
+        self.transport = Loopback({name: web.url(f"/{name}") for name in hosts})
+        self.last: Feed | None = None
+        self.mirror = b""
+        self.now = AS_OF
+        self.timezone: str | None = None
+
+    def fetch(self, source: str = ANNA) -> Feed:
+        """One more fetch, with what the last one brought."""
+        self.web.routes = dict(self.fake.routes())
+        validators = self.last.validators if self.last else {}
+        request = FetchRequest(source, "graph", self.timezone, WindowRequest(self.now), validators)
+
+        async def run() -> Feed:
+            async with Http(Settings(fetch_attempts=1, host_requests_per_second=1e6), self.transport) as http:
+                return await sources.fetch("microsoft", request, http)
+
+        self.fake.requests.clear()
+        self.last = asyncio.run(run())
+        if self.last.content is not None:
+            self.mirror = microsoft.merge(self.mirror, self.last.content) if self.last.is_delta else self.last.content
+        return self.last
+
+    def parsed(self) -> Parsed:
+        zone = self.timezone or "Europe/London"
+        context = ParseContext(WindowRequest(self.now).resolve(zone), self.now, zone, "calendar")
+        return microsoft.parse(self.mirror, context)
+
+    def rows(self, *names: str) -> list[tuple[Any, ...]]:
+        found = sorted(self.parsed().occurrences, key=lambda one: (one["start_at"], one["uid"]))
+        return [tuple(one[name] for name in names) for one in found]
+
+    def titles(self) -> list[str]:
+        return [title for (title,) in self.rows("summary")]
+
+
+@pytest.fixture
+def fake() -> FakeMicrosoft:
+    fake = FakeMicrosoft()
+    fake.put(TALK)
+    fake.put_series(PRACTICE, "2026-11-12T19:00", "2026-11-19T19:00", "2026-11-26T19:00")
+    return fake
+
+
+def set_connection(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
+    connection = {"conn_type": "http", "login": "application", "password": "app-s3cret", "extra": {"tenant": TENANT}}
+    monkeypatch.setenv("AIRFLOW_CONN_GRAPH", json.dumps({**connection, **more}))
+    monkeypatch.setattr(microsoft_credentials, "_known", {})
+
+
+@pytest.fixture
+def client(fake: FakeMicrosoft, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    set_connection(monkeypatch)
+    with serve() as web:
+        yield Client(web, fake)
+
+
+# Rounds
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 200])
+def test_a_window_then_what_changed_in_it(client, fake, page_size):
+    fake.page_size = page_size
+    first = client.fetch()
+    assert (client.titles(), first.timezone) == (["Practice", "Practice", "Talk"], "Europe/London")
+    fake.put({**TALK, "start": time("2026-11-21T18:00"), "end": time("2026-11-21T20:00")})
+    fake.put({**TALK, "id": "AAMkTea=", "iCalUId": "tea", "subject": "Tea"})
+    fake.remove("AAMkPractice=.2026-11-12T19:00")
+    second = client.fetch()
+    third = client.fetch()
+
+    assert (first.is_delta, second.is_delta, third.content) == (False, True, None)
+    assert client.rows("summary", "start_at") == [
+        ("Practice", datetime(2026, 11, 19, 19, tzinfo=UTC)),
+        ("Tea", datetime(2026, 11, 20, 18, tzinfo=UTC)),
+        ("Talk", datetime(2026, 11, 21, 18, tzinfo=UTC)),
+    ]
+    assert dict(fake.requests) == {"delta": 1}
+
+
+def test_ten_thousand_events_and_three_changes_cost_one_request(client, fake):
+    for number in range(10_000):
+        fake.events[f"e{number}"] = {**TALK, "id": f"e{number}", "iCalUId": f"u{number}"}
+    client.fetch()
+    for number in range(3):
+        fake.put({**TALK, "id": f"e{number}", "iCalUId": f"u{number}", "subject": "Changed"})
+    delta = client.fetch()
+
+    assert (delta.requests, len(json.loads(delta.content)["events"])) == (1, 3)
+    assert client.titles().count("Changed") == 3
+
+
+def test_the_link_belongs_to_its_window_so_a_new_day_begins_with_everything(client, fake):
+    client.fetch()
+    client.now += timedelta(hours=6)
+    same_day = client.fetch()
+    client.now += timedelta(hours=12)
+    next_day = client.fetch()
+
+    assert (same_day.content, next_day.is_delta, next_day.window) == (
+        None,
+        False,
+        WindowRequest(client.now).resolve("Europe/London"),
+    )
+
+
+def test_another_zone_or_calendar_begins_with_everything(client, fake):
+    client.fetch()
+    client.timezone = "Etc/UTC"
+    assert client.fetch().is_delta is False
+    fake.calendar_id = "AAMkOther="
+    assert client.fetch(f"{ANNA}/calendars/AAMkOther=").is_delta is False
+    assert client.fetch(f"https://graph.microsoft.com/v1.0/users/{ANNA}/calendars/AAMkOther%3D").content is None
+
+
+@pytest.mark.parametrize("code", ["SyncStateNotFound", "resyncRequired"])
+def test_a_link_that_graph_has_forgotten_starts_anew_in_the_same_fetch(client, fake, code):
+    client.fetch()
+    fake.remove("AAMkTalk=")
+    fake.failures[("delta", 1)] = error(410, code)
+    again = client.fetch()
+
+    assert (again.is_delta, client.titles()) == (False, ["Practice", "Practice"])
+
+
+def test_a_series_that_a_listing_does_not_show_is_asked_for(client, fake):
+    fake.lists_series = False
+    client.fetch()
+
+    assert (fake.requests["event"], client.titles()) == (1, ["Practice", "Practice", "Talk"])
+
+
+def test_a_series_that_nobody_has_any_more_keeps_its_rows(client, fake):
+    fake.lists_series = False
+    fake.failures[("event", 1)] = error(404, "ErrorItemNotFound")
+    client.fetch()
+
+    assert client.titles() == ["Talk"]
+    assert {(one.subject, one.keeps_uid) for one in client.parsed().notices} == {("AAMkPractice=", True)}
+
+
+def test_with_a_series_go_its_occurrences(client, fake):
+    client.fetch()
+    occurrences = [key for key in fake.events if key.startswith("AAMkPractice=")]
+    fake.log.append("AAMkPractice=")
+    for key in occurrences:
+        del fake.events[key]
+    client.fetch()
+
+    assert client.titles() == ["Talk"]
+
+
+def test_a_changed_title_of_a_series_is_that_of_its_occurrences(client, fake):
+    client.fetch()
+    fake.put({**fake.events["AAMkPractice="], "subject": "Rehearsal"})
+    client.fetch()
+
+    assert client.titles() == ["Rehearsal", "Rehearsal", "Talk"]
+
+
+# Complete or nothing
+
+
+@pytest.mark.parametrize(
+    ("place", "reply", "class_"),
+    [
+        (("delta", 2), Reply(status=500), errors.FeedIncomplete),
+        (("delta", 2), Reply(b"{", status=200), errors.FeedIncomplete),
+        (("delta", 2), Reply(b'{"value": []}'), errors.FeedIncomplete),
+        (("delta", 1), Reply(b'{"value": {}, "@odata.deltaLink": "x"}'), errors.FeedIncomplete),
+        (("delta", 1), Reply(b'{"value": [{}], "@odata.deltaLink": "x"}'), errors.FeedIncomplete),
+        (("delta", 1), Reply(b'{"value": [], "@odata.nextLink": "https://else.example/"}'), errors.FeedHostUnexpected),
+        (("delta", 1), error(429, "ApplicationThrottled", **{"Retry-After": "60"}), errors.QuotaExceeded),
+        (("delta", 1), error(503, "serviceNotAvailable"), errors.FeedServerError),
+        (("delta", 1), error(403, "ErrorAccessDenied"), errors.CredentialsForbidden),
+        (("calendar", 1), error(404, "ErrorItemNotFound"), errors.FeedNotFound),
+        (("calendar", 1), error(404, "MailboxNotEnabledForRESTAPI"), errors.FeedNotFound),
+        (("zone", 1), Reply(status=500), errors.FeedServerError),
+        (("token", 1), refusal("invalid_client", 7000222, 401), errors.CredentialsInvalid),
+        (("token", 1), refusal("invalid_grant", 50173, 400), errors.CredentialsInvalid),
+        (("token", 1), refusal("unauthorized_client", 700016, 400), errors.CredentialsForbidden),
+        (("token", 1), refusal("consent_required", 65001, 400), errors.CredentialsForbidden),
+        (("token", 1), refusal("temporarily_unavailable", 90033, 400), errors.FeedServerError),
+        (("token", 1), Reply(b"<html>", status=400), errors.CredentialsInvalid),
+        (("token", 1), Reply(b"{}"), errors.FeedUnparsable),
+        (("token", 1), Reply(status=500), errors.FeedServerError),
+    ],
+)  # fmt: skip
+def test_each_failure_has_its_error_and_shows_no_secret(client, fake, place, reply, class_):
+    fake.page_size = 1
+    fake.failures[place] = reply
+
+    with pytest.raises(errors.CalimportError) as raised:
+        client.fetch()
+
+    shown = f"{raised.value} {raised.value.detail}"
+    assert type(raised.value) is class_
+    assert not any(one in shown for one in ("s3cret", "anna@", "AADSTS", "~"))
+
+
+def test_a_series_that_cannot_be_asked_for_leaves_the_fetch_incomplete(client, fake):
+    fake.lists_series = False
+    fake.failures[("event", 1)] = Reply(status=500)
+
+    with pytest.raises(errors.FeedIncomplete):
+        client.fetch()
+
+
+# Signing in
+
+
+def test_a_token_is_used_again_and_a_refused_one_is_replaced(client, fake):
+    client.fetch()
+    client.fetch()
+    assert len(fake.forms) == 1
+    fake.tokens.clear()
+
+    client.fetch()
+
+    assert len(fake.forms) == 2
+    assert fake.forms[0] == {
+        "client_id": "application",
+        "client_secret": "app-s3cret",
+        "grant_type": "client_credentials",
+        "scope": "https://graph.microsoft.com/.default",
+    }
+
+
+def test_a_person_signs_in_with_a_refresh_token(client, fake, monkeypatch):
+    set_connection(monkeypatch, extra={"tenant": TENANT, "refresh_token": "0.refresh-s3cret"})
+    fake.mailbox = "/me"
+    client.fetch("me")
+
+    assert fake.forms[0]["grant_type"] == "refresh_token"
+    assert client.titles() == ["Practice", "Practice", "Talk"]
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [{"login": ""}, {"extra": {}}, {"password": ""}],
+)
+def test_a_connection_that_lacks_something_says_so(client, monkeypatch, connection):
+    set_connection(monkeypatch, **connection)
+
+    with pytest.raises(errors.CredentialsMissing, match="The connection graph"):
+        client.fetch()
+
+
+@pytest.mark.parametrize("source", ["", "a b", "https://outlook.office.com/calendar/view", "anna@example.org/inbox"])
+def test_a_source_that_names_no_mailbox(client, source):
+    with pytest.raises(errors.SourceUnsupported, match="mailbox's address"):
+        client.fetch(source)
+
+
+def test_a_zone_that_may_not_be_known_is_none(client, fake):
+    fake.timezone = None
+
+    assert client.fetch().timezone is None
+
+
+# Events
+
+
+def only(client: Client, **event: Any) -> dict[str, Any]:
+    client.fake.events.clear()
+    client.fake.put({**TALK, **event})
+    client.fetch()
+    rows = client.parsed().occurrences
+    assert len(rows) == 1
+    return rows[0]
+
+
+def test_every_field(client):
+    row = only(
+        client,
+        originalStartTimeZone="W. Europe Standard Time",
+        body={"contentType": "html", "content": "<html><body><p>All welcome</p></body></html>"},
+        location={"displayName": "Town Hall"},
+        locations=[
+            {
+                "displayName": "Town Hall",
+                "address": {"street": "1 High Street", "city": "Leeds", "postalCode": "LS1 1AA"},
+            },
+            {"displayName": "Library"},
+        ],
+        webLink="https://outlook.office365.com/owa/?itemid=1",
+        isOnlineMeeting=True,
+        onlineMeeting={"joinUrl": "https://teams.microsoft.com/l/meetup-join/1"},
+        categories=["Blue category", "Choir"],
+        organizer={"emailAddress": {"name": "Anna", "address": ANNA}},
+        attendees=[
+            {"type": "required", "status": {"response": "tentativelyAccepted"}, "emailAddress": {"address": "b@x.org"}},
+            {"type": "optional", "status": {"response": "none"}, "emailAddress": {"name": "Cy", "address": "c@x.org"}},
+        ],
+        sensitivity="private",
+        showAs="free",
+        isReminderOn=True,
+        reminderMinutesBeforeStart=15,
+        createdDateTime="2026-11-01T08:00:00.1234567Z",
+        lastModifiedDateTime="2026-11-02T08:00:00Z",
+        isCancelled=False,
+    )
+
+    assert row == {
+        "uid": "040000008200E000",
+        "recurrence_id": None,
+        "start_at": datetime(2026, 11, 20, 18, tzinfo=UTC),
+        "end_at": datetime(2026, 11, 20, 20, tzinfo=UTC),
+        "all_day": False,
+        "start_date": None,
+        "end_date": None,
+        "timezone": "Europe/Berlin",
+        "timezone_source": "event",
+        "status": "confirmed",
+        "summary": "Talk",
+        "description": "<html><body><p>All welcome</p></body></html>",
+        "location": "Town Hall, 1 High Street, Leeds, LS1 1AA; Library",
+        "url": "https://outlook.office365.com/owa/?itemid=1",
+        "online_url": "https://teams.microsoft.com/l/meetup-join/1",
+        "online_type": "direct",
+        "categories": ["Blue category", "Choir"],
+        "organizer": {"name": "Anna", "email": ANNA},
+        "creator": None,
+        "attendees": [
+            {"name": None, "email": "b@x.org", "status": "tentative"},
+            {"name": "Cy", "email": "c@x.org", "status": "needs-action"},
+        ],
+        "visibility": "private",
+        "transparency": "transparent",
+        "color": "#0088aa",
+        "reminders": [datetime(2026, 11, 20, 17, 45, tzinfo=UTC)],
+        "sequence": None,
+        "created_at": datetime(2026, 11, 1, 8, 0, 0, 123456, tzinfo=UTC),
+        "updated_at": datetime(2026, 11, 2, 8, tzinfo=UTC),
+        "is_recurring": False,
+        "source_event_id": "AAMkTalk=",
+        "source_series_id": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [({}, "confirmed"), ({"isCancelled": True}, "cancelled"), ({"showAs": "tentative"}, "tentative")],
+)
+def test_status(client, event, status):
+    assert only(client, **event)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone"),
+    [
+        ("2026-11-20T00:00", "2026-11-22T00:00", "UTC"),
+        ("2026-11-20T00:00", "2026-11-22T00:00", "Pacific Standard Time"),
+        ("2026-11-20T08:00", "2026-11-22T08:00", "Pacific Standard Time"),
+        ("2026-11-19T23:00", "2026-11-21T23:00", "W. Europe Standard Time"),
+    ],
+)
+def test_all_day_is_dates_whichever_midnight_is_given(client, start, end, zone):
+    row = only(client, isAllDay=True, start=time(start), end=time(end), originalStartTimeZone=zone)
+
+    assert (row["start_date"], row["end_date"]) == (date(2026, 11, 20), date(2026, 11, 22))
+
+
+def test_an_occurrence_that_was_moved_keeps_its_identity(client, fake):
+    client.fetch()
+    before = client.rows("uid", "recurrence_id", "source_series_id")
+    fake.put(
+        {
+            **PRACTICE,
+            "id": "AAMkPractice=.2026-11-19T19:00",
+            "iCalUId": "another for each",
+            "seriesMasterId": "AAMkPractice=",
+            "type": "exception",
+            "subject": "Practice on Friday",
+            "originalStart": "2026-11-19T19:00:00Z",
+            "start": time("2026-11-20T19:00"),
+            "end": time("2026-11-20T20:00"),
+        }
+    )
+    client.fetch()
+
+    assert before[1] == ("0400PRACTICE", "2026-11-19T19:00:00Z", "AAMkPractice=")
+    assert client.rows("uid", "recurrence_id", "summary", "is_recurring")[2] == (
+        "0400PRACTICE", "2026-11-19T19:00:00Z", "Practice on Friday", True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"start": None}, "it has no start"),
+        ({"start": {"dateTime": "soon", "timeZone": "UTC"}}, "its start 'soon' is no date or time"),
+        ({"start": {"dateTime": "2026-11-20T18:00:00", "timeZone": "Nowhere"}}, "the time zone 'Nowhere' of its start"),
+    ],
+)
+def test_what_cannot_be_understood_is_named_and_the_others_stand(client, fake, event, reason):
+    fake.events["bad"] = {**TALK, "id": "bad", "iCalUId": "bad", "sensitivity": "private", **event}
+    fake._listed = lambda start, end: list(fake.events.values())
+    client.fetch()
+
+    (notice,) = client.parsed().notices
+    assert (notice.subject, notice.keeps_uid) == ("bad", True)
+    assert reason in notice.message
+    assert "Talk" not in notice.message
+    assert client.titles() == ["Practice", "Practice", "Talk"]
+
+
+def test_what_is_no_feed_of_it_is_refused():
+    context = ParseContext(WindowRequest(AS_OF).resolve("UTC"), AS_OF, timezone="UTC", timezone_source="default")
+    for stored in (b"", b"[]", b"{}", b'{"calendar": {}, "events": [1]}'):
+        with pytest.raises(errors.FeedUnparsable):
+            microsoft.parse(stored, context)
