@@ -11,10 +11,11 @@ from typing import Final
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTooLarge, FeedTruncated, FeedUnparsable
 
 _GZIP: Final = b"\x1f\x8b"
-#: Any line may be folded, these too (RFC 5545, 3.1).
+_FOLD: Final = r"(?:\n[ \t])?+"
+#: Any line may be folded anywhere, these too (RFC 5545, 3.1).
 _BEGIN, _END = (
     re.compile(
-        r"^[ \t]*+{}[ \t]*+:[ \t]*+{}[ \t]*$".format(*(r"(?:\n[ \t])?+".join(word) for word in (step, "VCALENDAR"))),
+        rf"^[ \t]*+{_FOLD.join(step)}[ \t]*+{_FOLD}:{_FOLD}[ \t]*+{_FOLD.join('VCALENDAR')}[ \t]*$",
         re.IGNORECASE | re.MULTILINE,
     )
     for step in ("BEGIN", "END")

@@ -94,13 +94,21 @@ def is_plainly_folded(line: str) -> bool:
     return line[0] != FOLD and _HIDDEN.search(line) is None
 
 
+_STRUCTURE: Final = re.compile(
+    r"\s*+(?:BEGIN|END)\s*+:\s*+(?:VCALENDAR|VEVENT|VTODO|VJOURNAL|VFREEBUSY|VTIMEZONE|STANDARD|DAYLIGHT|VALARM)\s*+",
+    re.IGNORECASE,
+)
+
+
 def hidden_lines(line: str) -> list[str]:
     """A folded line as the lines it is, where one is a date, a rule, a BEGIN or an END with a space too many before it.
 
     Seen in feeds that people edit. RFC 5545, 3.1 makes it the end of the line before; but nobody folds a short one,
-    and a BEGIN or an END is never so long.
+    and a BEGIN or an END is never so long. One that is whole without its folds was folded all the same.
     """
     lines, start = [], 0
+    if _STRUCTURE.fullmatch(line.replace(FOLD, "")):
+        return [line]
     if found := _STRUCTURE_FOLDED.match(line):
         lines, start = [line[: found.start(1)]], found.end(1)
     for found in _HIDDEN.finditer(line, start):
