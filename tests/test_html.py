@@ -34,6 +34,17 @@ def test_scripts_links_meta_data_and_addresses():
     ]
 
 
+def test_links_within_an_element():
+    page = parse(
+        b'<div id="live"><p>x<div id=inner><a href=/1>1</a></div><img id=i src=x><br><a href=/2>2</a></p></div>'
+        b'<div id="past"><a href=/3>3</a></div><a href=/4>4</a>'
+    )
+
+    assert page.addresses("https://e.example/", within="live") == ["https://e.example/1", "https://e.example/2"]
+    assert page.addresses("https://e.example/", within="past") == ["https://e.example/3"]
+    assert page.ids == {"live", "inner", "i", "past"}
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "title"),
     [

@@ -26,16 +26,19 @@ _PRESCAN: Final = 1024
 _READ_AS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252"}
 #: `idna` and `punycode` take time by the square of the length; the others are no charsets of pages.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"})
-_KEPT: Final = frozenset({"a", "base", "link", "meta", "script", "title"})
+_INNERMOST: Final = 32
+_KEPT: Final = frozenset({"a", "base", "iframe", "link", "meta", "script", "title"})
 
 
 @dataclass(frozen=True)
 class Element:
-    """An ``a``, ``link``, ``meta``, ``script`` or ``title``: attributes by lower-case name, and a script's text."""
+    """One of the kept tags: attributes by lower-case name, and the text of a script or a title."""
 
     tag: str
     attributes: Mapping[str, str]
     text: str = ""
+    #: The ids of the elements around it, the innermost 32.
+    within: tuple[str, ...] = ()
 
     def get(self, name: str) -> str:
         """An attribute without blanks around it; empty where it is not there."""
@@ -47,6 +50,8 @@ class Page:
     """What of a page concerns us, in the page's order."""
 
     elements: list[Element] = field(default_factory=list)
+    #: Every ``id``.
+    ids: set[str] = field(default_factory=set)
 
     def scripts(self, mime_type: str | None = None) -> list[Element]:
         """The scripts of a type (``application/ld+json``), whatever parameters it has; None: all of them."""
@@ -70,13 +75,21 @@ class Page:
             and (mime_type is None or _essence(one.get("type")) == mime_type)
         ]
 
-    def addresses(self, url: str) -> list[str]:
+    def addresses(self, url: str, *, within: str | None = None) -> list[str]:
         """Where the page's ``<a>`` lead, absolute, without fragment, each once.
 
         :param url: the page's own, to which the others are relative unless it has a ``<base>``.
+        :param within: the id of an element that they are in.
         """
+        return self._targets("a", "href", url)
+
+    def frames(self, url: str) -> list[str]:
+        """What the page's ``<iframe>`` show, as for :meth:`addresses`."""
+        return self._targets("iframe", "src", url)
+
+    def _targets(self, tag: str, attribute: str, url: str) -> list[str]:
         base = next((self.absolute(url, one.get("href")) for one in self._all("base") if one.get("href")), url) or url
-        found = (self.absolute(base, one.get("href")) for one in self._all("a") if one.get("href"))
+        found = (self.absolute(base, one.get(attribute)) for one in self._all(tag) if one.get(attribute))
         return list(dict.fromkeys(one for one in found if one))
 
     @staticmethod
@@ -119,7 +132,7 @@ def parse(content: bytes, content_type: str = "") -> Page:
             raise FeedUnparsable(detail=f"HTML: {error.msg}") from None
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log.filter_from_fatals()):
         raise FeedUnparsable(detail="HTML: a script or text larger than the parser allows")
-    return Page(collector.elements)
+    return Page(collector.elements, collector.ids)
 
 
 class _Collector:
@@ -127,17 +140,22 @@ class _Collector:
 
     def __init__(self) -> None:
         self.elements: list[Element] = []
+        self.ids: set[str] = set()
+        #: The open elements, outermost first: tag and id.
+        self._around: list[tuple[str, str]] = []
+        self._names: list[str] = []
         self._open: tuple[str, dict[str, str]] | None = None
         self._text: list[str] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._enter(tag, str(attributes.get("id") or "").strip())
         if tag not in _KEPT:
             return
         given = {str(name).lower(): str(value or "") for name, value in attributes.items()}
         if tag in ("script", "title"):
             self._open, self._text = (tag, given), []
         else:
-            self.elements.append(Element(tag, given))
+            self.elements.append(Element(tag, given, within=tuple(self._names[-_INNERMOST:])))
 
     def data(self, text: str) -> None:
         if self._open:
@@ -145,8 +163,20 @@ class _Collector:
 
     def end(self, tag: str) -> None:
         if self._open and self._open[0] == tag:
-            self.elements.append(Element(*self._open, "".join(self._text)))
+            self.elements.append(Element(*self._open, "".join(self._text), within=tuple(self._names[-_INNERMOST:])))
             self._open = None
+        self._leave(tag)
+
+    def _enter(self, tag: str, name: str) -> None:
+        self._around.append((tag, name))
+        if name:
+            self.ids.add(name)
+            self._names.append(name)
+
+    def _leave(self, tag: str) -> None:
+        """The parser closes what a page leaves open, innermost first."""
+        if self._around and self._around[-1][0] == tag and self._around.pop()[1]:
+            self._names.pop()
 
     def close(self) -> None:
         """The parser asks for a result; it is in ``elements``."""
