@@ -9,8 +9,8 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from calimport import sources
 from calimport.errors import SourceUnsupported
+from calimport.sources.detecting import by_address
 
 _SECRET_PATH: Final = re.compile(r"/private-[^/]+/|/owa/calendar/", re.IGNORECASE)
 _SECRET_PARAMETER: Final = re.compile(r"(token|key|secret|sig|signature|password|passwd|pwd|auth)$", re.IGNORECASE)
@@ -61,7 +61,7 @@ def _check_url(url: str) -> None:
 
 def _is_read(source: str, connection: str | None) -> bool:
     try:
-        sources.detect(source, connection_id=connection)
+        by_address(source, connection_id=connection)
     except SourceUnsupported:
         return False
     return True

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from calimport.previewing import AUTO, look, occurrences
+from calimport.previewing import look, occurrences
 from calimport.settings import Settings
 from calimport.sources.base import Notice
+from calimport.sources.detecting import AUTO
 
 DAYS_AHEAD: Final = 365
 SAMPLE: Final = 5

@@ -79,6 +79,7 @@ class Http:
         self._budget = budget or LocalBudget()
         self._sleep = sleep
         self._jitter = jitter
+        self._kept: dict[str, Response] = {}
         self._deadline = 0.0
         self._client = Client(settings, transport)
 
@@ -121,6 +122,10 @@ class Http:
         self._hosts.add_own(url)
         return url
 
+    def keep(self, url: str, response: Response) -> None:
+        """Let this answer be that to every further GET of ``url``: what was looked at once is not fetched again."""
+        self._kept[http_url(url)] = response
+
     async def get(
         self,
         url: str,
@@ -143,6 +148,9 @@ class Http:
         """
         if params:
             url += ("&" if urlsplit(url).query else "?") + str(httpx.QueryParams(dict(params)))
+        if kept := self._kept.get(http_url(url)):
+            self._hosts.check(http_url(url))
+            return kept
         return await self._retried("GET", url, dict(headers or {}), None, auth, throttled)
 
     async def get_json(

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from calimport import frame, sources
+from calimport import frame
 from calimport.errors import ConfigurationError, FeedStatusUnexpected, FeedTooLarge, SourceUnsupported
 from calimport.settings import Settings
+from calimport.sources import detecting
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext
+from calimport.sources.detecting import AUTO
 from calimport.windows import Window, WindowRequest, parse_moment
 from calimport.zones import iana_name
 
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
     from calimport.budgets import Budget
     from calimport.har_recorder import Recorder
-
-AUTO: Final = "auto"
 
 _T = TypeVar("_T")
 
@@ -107,7 +107,7 @@ def look(
         name = None if source is None else os.fspath(source)
         kind = _kind(name, kind, connection_id=connection_id, replayed=replay is not None)
         request = FetchRequest(name, connection_id=connection_id, timezone=zone, window=asked)
-        feed = _in_event_loop(_fetch(kind, request, settings, _path(replay), _path(record)))
+        kind, feed = _in_event_loop(_fetch(kind, request, settings, _path(replay), _path(record)))
     if feed.content is None:
         raise FeedStatusUnexpected(detail="not modified, although nothing is known of the feed")
     resolved = zone or feed.timezone or "UTC"
@@ -121,7 +121,7 @@ def look(
     normalized = normalize(feed.content, kind=kind, context=context, meaning=Meaning())
     return Preview(
         frame=normalized.frame,
-        notices=normalized.notices,
+        notices=[*detecting.notices(feed.validators), *normalized.notices],
         title=normalized.parsed.title,
         timezone=context.timezone,
         timezone_source=context.timezone_source,
@@ -223,12 +223,13 @@ def _read(path: Path, settings: Settings) -> Feed:
 
 
 def _kind(source: str | None, kind: str, *, connection_id: str | None, replayed: bool) -> str:
+    """The kind where the source's form tells it, else ``auto``: only the answer does."""
     if kind != AUTO:
         return kind
     # A provider's id is known without its connection: a replay needs none, and else it is the connection that lacks.
     by_id = replayed or (source is not None and "://" not in source)
     try:
-        return sources.detect(source, connection_id=connection_id or ("none" if by_id else None))
+        return detecting.by_address(source, connection_id=connection_id or ("none" if by_id else None)) or AUTO
     except SourceUnsupported:
         if source and "://" not in source:
             raise SourceUnsupported(f"{source!r} is no file, no address of a calendar and no calendar's id.") from None
@@ -237,14 +238,14 @@ def _kind(source: str | None, kind: str, *, connection_id: str | None, replayed:
 
 async def _fetch(
     kind: str, request: FetchRequest, settings: Settings, replay: Path | None, record: Path | None
-) -> Feed:
+) -> tuple[str, Feed]:
     from calimport.fetching import Http
 
     transport = _transport(replay)
     recorder = _recorder(record, transport, settings)
     try:
         async with Http(settings, recorder or transport, budget=_budget()) as http:
-            return await sources.fetch(kind, request, http)
+            return await detecting.fetch(kind, request, http)
     finally:
         if recorder and record:
             recorder.write(record)

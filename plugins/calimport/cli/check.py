@@ -8,8 +8,8 @@ import click
 
 from calimport.checking import DAYS_AHEAD, Check, check_source
 from calimport.cli.printing import notice_line, printable, table
-from calimport.previewing import AUTO
 from calimport.settings import Settings
+from calimport.sources.detecting import AUTO
 
 
 @click.command()

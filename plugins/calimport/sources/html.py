@@ -81,15 +81,16 @@ class Page:
         :param url: the page's own, to which the others are relative unless it has a ``<base>``.
         :param within: the id of an element that they are in.
         """
-        return self._targets("a", "href", url)
+        return self._targets("a", "href", url, within)
 
     def frames(self, url: str) -> list[str]:
         """What the page's ``<iframe>`` show, as for :meth:`addresses`."""
         return self._targets("iframe", "src", url)
 
-    def _targets(self, tag: str, attribute: str, url: str) -> list[str]:
+    def _targets(self, tag: str, attribute: str, url: str, within: str | None = None) -> list[str]:
         base = next((self.absolute(url, one.get("href")) for one in self._all("base") if one.get("href")), url) or url
-        found = (self.absolute(base, one.get(attribute)) for one in self._all(tag) if one.get(attribute))
+        shown = (one for one in self._all(tag) if one.get(attribute) and (within is None or within in one.within))
+        found = (self.absolute(base, one.get(attribute)) for one in shown)
         return list(dict.fromkeys(one for one in found if one))
 
     @staticmethod

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
-from calimport import sources
 from calimport.budgets import Rate, host_key
 from calimport.errors import CalimportError, SourceUnsupported
 from calimport.fetching import Http, http_url
@@ -20,6 +19,7 @@ from calimport.normalizing import VERSION
 from calimport.settings import Settings
 from calimport.shared_budget import SharedBudget, shared_budget
 from calimport.sources.base import FetchRequest
+from calimport.sources.detecting import AUTO, by_address, fetch
 from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
 from calimport.windows import Window
@@ -79,18 +79,19 @@ def _first_slots(step: Step, calendar_ids: Sequence[int]) -> dict[str, Rate]:
 
 async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport | None, budget: SharedBudget) -> bool:
     """Fetch one calendar and store its feed; True when there is something to normalize."""
-    kind = sources.detect(run.source, connection_id=run.connection_id) if run.kind == "auto" else run.kind
+    known = run.kind if run.kind != AUTO else by_address(run.source, connection_id=run.connection_id)
     request = FetchRequest(
         source=run.source,
         connection_id=run.connection_id,
         timezone=run.timezone,
         window=run.window_request,
-        validators=mirrors.validators(step, run, kind),
+        # Where only the answer tells the kind, they also hold what was found the last time.
+        validators=mirrors.validators(step, run, known or run.feed_kind or AUTO),
     )
     with timed(step, run, "extract"):
         async with Http(step.settings, transport, budget=budget) as http:
             try:
-                feed = await sources.fetch(kind, request, http)
+                kind, feed = await fetch(run.kind, request, http)
             except CalimportError:
                 step.run("record_cost", run_id=run.run_id, requests=http.requests, bytes_received=http.bytes_received)
                 raise

@@ -1,0 +1,279 @@
+"""Which kind of source reads an address: by the address, else by what it answers.
+
+The order: the form of the address; then what came, by its first bytes and its Content-Type: iCalendar, JSON, XML, HTML.
+A web page is read by the events that it holds itself, as Squarespace, as Wix, as JSON-LD, in this order; what else it
+links to subscribe to is then named to the owner as the better address. A page that holds no events but links one feed
+is read through that feed, which is what its owner means by it. Several feeds are the owner's choice, not ours.
+
+What was found by a look stands in the feed's validators, so that the next fetch asks for the events straight away. We
+look anew when that fails, and with every full fetch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+from calimport import sources
+from calimport.errors import CalimportError, FeedInvalid, FeedIsWebPage, FeedRefused, SourceUnsupported
+from calimport.sources.base import Feed, FetchRequest, Notice
+
+if TYPE_CHECKING:
+    from calimport.fetching import Http, Response
+    from calimport.sources.html import Page
+
+AUTO: Final = "auto"
+
+#: Host, without ``www.``, and path of providers' addresses; the first that matches names the kind.
+ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("eventbrite", r"eventbrite\.(com|co\.uk)/o/[^/]+"),
+        ("meetup", r"meetup\.com/([a-z]{2}-[a-z]{2}/)?[^/]+/?(events/?)?$"),
+        ("outsavvy", r"outsavvy\.com/organiser/[^/]+"),
+        ("residentadvisor", r"ra\.co/(clubs|promoters)/\d+"),
+        ("squarespace", r"[^/]+\.squarespace\.com/[^/]+/?$"),
+        ("ticketsolve", r"[^/.]+\.ticketsolve\.com(/|$)"),
+        ("ticketsource", r"ticketsource\.co\.uk/[^/]+"),
+        ("tickettailor", r"tickettailor\.com/events/[^/]+"),
+        ("wix", r"[^/]+\.wixsite\.com(/|$)"),
+        ("manchester-uni", r"events\.manchester\.ac\.uk/f3vf/calendar/"),
+        ("ics", r"calendar\.google\.com/calendar/ical/"),
+        ("ics", r"outlook\.(office365|live)\.com/owa/calendar/"),
+        ("ics", r"ics\.teamup\.com/feed/"),
+        ("ics", r".+\.ics$"),
+    )
+)
+_GOOGLE_ID: Final = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
+_GOOGLE_PAGE: Final = re.compile(r"/calendar/(u/\d+/)?(r|embed|render)\b")
+_SQUARESPACE: Final = re.compile(rb"Static\.SQUARESPACE_CONTEXT|static1\.squarespace\.com|<!-- This is Squarespace")
+#: The first bytes that are looked at; comments of content management systems may fill some hundred of them.
+_HEAD: Final = 2048
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kind that may read what was found, and the address to read, None for the calendar's own."""
+
+    kind: str
+    address: str | None = None
+
+
+def by_address(source: str | None, *, connection_id: str | None = None) -> str | None:
+    """The kind that reads ``source`` by its form alone; None where only its answer tells. Nothing is fetched.
+
+    :raises SourceUnsupported: no kind reads an address of this form.
+    """
+    if source is None:
+        return "ics"  # a private feed's URL, held by its connection
+    if connection_id and _GOOGLE_ID.fullmatch(source):
+        return "google"
+    parts = urlsplit(source)
+    if parts.hostname == "calendar.google.com" and _GOOGLE_PAGE.match(parts.path):
+        if connection_id:
+            return "google"
+        raise SourceUnsupported(_of_google(source))
+    scheme = parts.scheme.lower()
+    if scheme in ("webcal", "webcals") and parts.hostname:
+        return "ics"
+    if scheme not in ("http", "https") or not parts.hostname:
+        raise SourceUnsupported()
+    named = parts.hostname.removeprefix("www.") + parts.path
+    return next((kind for kind, pattern in ADDRESSES if kind in sources.MODULES and pattern.match(named)), None)
+
+
+async def fetch(kind: str, request: FetchRequest, http: Http) -> tuple[str, Feed]:
+    """One complete fetch of one calendar, and the kind that read it.
+
+    :param kind: ``auto``, or the kind that is configured, which is then not questioned.
+    :raises CalimportError: no kind reads it, or the one that does could not.
+    """
+    known = by_address(request.source, connection_id=request.connection_id) if kind == AUTO else kind
+    if known is not None:
+        return known, await sources.fetch(known, request, http)
+    if detected := _detected(request.validators):
+        try:
+            return await _read(Candidate(detected["kind"], detected.get("address")), request, http, detected)
+        except (FeedInvalid, FeedRefused, SourceUnsupported):
+            request = replace(request, validators={})  # it is something else by now
+    candidates, links = await _look(request, http)
+    first_error: CalimportError | None = None
+    for candidate in candidates:
+        found = {"kind": candidate.kind}
+        if candidate.address:
+            found["address"] = candidate.address
+        elif links:
+            found["better_feed"] = links[0]
+        try:
+            return await _read(candidate, replace(request, validators={}), http, found)
+        except FeedIsWebPage as error:  # it holds no events: what else it offers may
+            first_error = first_error or error
+    raise first_error or FeedIsWebPage()
+
+
+def notices(validators: Mapping[str, Any]) -> list[Notice]:
+    """What the owner should know of how a calendar was found, from the validators of its feed."""
+    detected = _detected(validators) or {}
+    if address := detected.get("address"):
+        message = f"The page holds no events of its own, so the calendar feed that it links is read{_shown(address)}."
+    elif address := detected.get("better_feed"):
+        message = f"The page links a calendar feed, which may say more. Please give that address{_shown(address)}."
+    else:
+        return []
+    return [Notice("better_feed", message)]
+
+
+async def _read(
+    candidate: Candidate, request: FetchRequest, http: Http, detected: Mapping[str, Any]
+) -> tuple[str, Feed]:
+    from calimport.fetching import http_url
+    from calimport.hosts import origin
+
+    at = request
+    if candidate.address:
+        is_own = request.source is not None and origin(candidate.address) == origin(http_url(request.source))
+        # What a page links gets the calendar's sign-in only where the page itself does.
+        at = replace(request, source=candidate.address, connection_id=request.connection_id if is_own else None)
+    feed = await sources.fetch(candidate.kind, at, http)
+    return candidate.kind, replace(feed, validators={**feed.validators, "detected": dict(detected)})
+
+
+async def _look(request: FetchRequest, http: Http) -> tuple[list[Candidate], list[str]]:
+    """Ask the address what it is: the kinds that may read it, the likeliest first, and the feeds that it links.
+
+    The answer is kept for the source that reads it.
+
+    :raises CalimportError: it cannot be fetched, or no kind reads what came.
+    """
+    from calimport.fetching import raise_for_status
+    from calimport.sources.ics import address
+
+    http.restrict(())
+    configured, auth = address(request)
+    url = http.own(configured)
+    accept = "text/calendar, text/html;q=0.9, application/xml;q=0.8, application/json;q=0.8, */*;q=0.5"
+    response = await http.get(url, headers={"Accept": accept}, auth=auth)
+    if auth and "calendar-access" in response.headers.get("dav", ""):
+        return [Candidate("caldav")], []  # RFC 4791, 5.1
+    raise_for_status(response)
+    http.keep(url, response)
+    return _by_answer(response)
+
+
+def _by_answer(response: Response) -> tuple[list[Candidate], list[str]]:
+    from calimport.sources import html
+
+    content_type = response.headers.get("content-type", "").lower()
+    head = response.content[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if b"BEGIN:VCALENDAR" in head.upper() or not head:
+        return [Candidate("ics")], []
+    if html.is_html(response.content, content_type):
+        return _by_page(response, html.parse(response.content, content_type))
+    if head[:1] in b"{[":
+        return [_by_json(response.content)], []
+    if head[:1] == b"<":
+        raise SourceUnsupported(
+            "This address gives data for programs (XML) of a kind that we do not know. Please give the address of a"
+            " calendar feed."
+        )
+    return [Candidate("ics")], []  # which says what is wrong with it
+
+
+def _by_json(content: bytes) -> Candidate:
+    from calimport import json_text
+    from calimport.sources.loose import member
+
+    document = json_text.loads(content)
+    if member(document, "website", "baseUrl") or isinstance(member(document, "upcoming"), list):
+        return Candidate("squarespace")
+    raise SourceUnsupported(
+        "This address gives data for programs (JSON) of a kind that we do not know. Please give the address of a"
+        " calendar feed."
+    )
+
+
+def _by_page(response: Response, page: Page) -> tuple[list[Candidate], list[str]]:
+    from calimport.sources import wix
+
+    links = list(_linked_feeds(page, response.url))
+    candidates = []
+    if _SQUARESPACE.search(response.content):
+        candidates.append(Candidate("squarespace"))
+    if any(generator.lower().startswith("wix") for generator in page.metas("generator")) or wix.event_lists(page):
+        candidates.append(Candidate("wix"))
+    if any("startDate" in script.text for script in page.scripts("application/ld+json")):
+        candidates.append(Candidate("ld-json"))
+    if len(links) > 1 and not candidates:
+        named = "".join(f"\n{link}" for link in links if not _is_private(link))
+        raise FeedIsWebPage(
+            f"This is a web page that links several calendar feeds. Please give the address of one of them:{named}"
+            if named
+            else "This is a web page that links several calendar feeds. Please give the address of one of them."
+        )
+    if len(links) == 1:
+        candidates.append(Candidate("ics", links[0]))
+    if not candidates:
+        raise FeedIsWebPage()
+    return candidates, links
+
+
+def _linked_feeds(page: Page, url: str) -> Iterator[str]:
+    """The feeds that a page names as its own; else those that it offers to subscribe to; else those that it embeds."""
+    from calimport.fetching import http_url
+
+    groups = (
+        [page.absolute(url, one.get("href")) for one in page.links("alternate", "text/calendar") if one.get("href")],
+        [one for one in page.addresses(url) if one.lower().startswith(("webcal:", "webcals:"))],
+        [feed for one in page.frames(url) if (feed := _google_feed(one))],
+    )
+    for group in groups:
+        found: dict[str, None] = {}
+        for one in group:
+            try:
+                found[http_url(one)] = None
+            except SourceUnsupported:
+                continue
+        if found:
+            yield from found
+            return
+
+
+def _of_google(source: str) -> str:
+    feed = _google_feed(source)
+    which = f" instead: {feed}" if feed else ", which its settings name (public address in iCal format)"
+    return (
+        f"This is the page of a Google calendar and not its feed. If the calendar is public, please give the feed's"
+        f" address{which}. If it is not, it needs a connection to Google."
+    )
+
+
+def _google_feed(url: str) -> str | None:
+    """The public feed of the calendar that a page of Google shows; None where it is no such page, or shows several."""
+    from calimport.sources.google import calendar_id
+
+    parts = urlsplit(url)
+    if parts.hostname != "calendar.google.com" or not (parse_qs(parts.query).keys() & {"src", "cid"}):
+        return None
+    try:
+        found = calendar_id(url)
+    except SourceUnsupported:
+        return None
+    return f"https://calendar.google.com/calendar/ical/{quote(found, safe='')}/public/basic.ics"
+
+
+def _detected(validators: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = validators.get("detected")
+    return found if isinstance(found, dict) and found.get("kind") in sources.MODULES else None
+
+
+def _shown(address: str) -> str:
+    return "" if _is_private(address) else f": {address}"
+
+
+def _is_private(address: str) -> bool:
+    from calimport.addresses import is_private
+
+    return is_private(address)
