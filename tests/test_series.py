@@ -244,6 +244,12 @@ def test_what_lies_beyond_9999_in_another_zone_is_its_end(component, span):
     assert spans(*([series, component] if component.startswith("REC") else [component]), window=window) == [span]
 
 
+@pytest.mark.parametrize("moved", ["DTSTART:99991231T000000Z", "DTSTART;VALUE=DATE:99991231"])
+def test_what_is_moved_beyond_9999_is_in_no_window_before(moved):
+    ranged = f"RECURRENCE-ID;RANGE=THISANDFUTURE:20260106T090000Z {moved}"
+    assert spans("DTSTART:20260105T090000Z RRULE:FREQ=DAILY", ranged) == ["2026-01-05T09:00Z/2026-01-05T09:00Z"]
+
+
 @pytest.mark.parametrize(
     "components",
     [

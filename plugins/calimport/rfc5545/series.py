@@ -210,9 +210,9 @@ class _Series:
     def _moved(self, override: Event, original: Original, wall: datetime, later: timedelta) -> Occurrence:
         """A later instance of a THISANDFUTURE override: as far from it, on the wall clock, as their originals are."""
         if not isinstance(override.start, datetime):
-            day = override.start + timedelta(days=later.days)
+            day = _day_later(override.start, later.days)
             return Occurrence(override, day, _end(override, day, _at_midnight(day)), original)
-        wall = override.start.replace(tzinfo=None) + later
+        wall = _later(override.start.replace(tzinfo=None), later).replace(tzinfo=None)
         start = _utc(wall.replace(tzinfo=override.start.tzinfo))
         return Occurrence(override, start, _end(override, start, wall), original)
 
