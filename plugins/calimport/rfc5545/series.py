@@ -347,7 +347,8 @@ def _period_end(end: date | datetime | Duration, wall: datetime, zone: tzinfo) -
     """The end of an RDATE that is a PERIOD and starts at ``wall``."""
     start = _utc(wall.replace(tzinfo=zone))
     if isinstance(end, Duration):
-        return max(start, _later(_utc((wall + timedelta(end.days)).replace(tzinfo=zone)), end.exact))
+        after_days = _utc(_later(wall, timedelta(end.days)).replace(tzinfo=zone))
+        return max(start, _later(after_days, end.exact))
     return max(start, _utc(end) if isinstance(end, datetime) else _utc(_at_midnight(end).replace(tzinfo=zone)))
 
 
