@@ -273,6 +273,22 @@ def test_a_broken_member_is_named_and_kept_and_the_others_import(client, choir, 
     assert ([uid for uid in client.uids() if uid != "two"], kept) == (["one", "three"], {"two"})
 
 
+def test_one_name_of_two_definitions_means_each_its_own(client, choir):
+    for name, offset in (("one", "+0200"), ("two", "-0500"), ("three", "+0200")):
+        zone = (
+            "BEGIN:VTIMEZONE\nTZID:Here\nBEGIN:STANDARD\nDTSTART:19700101T000000\n"
+            f"TZOFFSETFROM:{offset}\nTZOFFSETTO:{offset}\nEND:STANDARD\nEND:VTIMEZONE\n"
+        )
+        choir.put(f"{name}.ics", feed(f"UID:{name}\nDTSTART;TZID=Here:20261120T100000", head=zone).decode())
+    client.fetch()
+
+    assert {one["uid"]: one["start_at"].hour for one in client.parsed().occurrences} == {
+        "one": 8,
+        "two": 15,
+        "three": 8,
+    }
+
+
 def test_control_characters_in_a_text_are_no_bar(client, choir):
     choir.put("two.ics", event("two").replace("Two", "T\x0bw\x00o"))
     client.fetch()

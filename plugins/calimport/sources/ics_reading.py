@@ -38,8 +38,13 @@ def components_by_uid(
     """
     zone = ZoneInfo(context.timezone)
     found: dict[str, list[tuple[Component, Zones]]] = defaultdict(list)
+    # Each entry of a CalDAV collection has its own copy of one definition, and to understand one takes a millisecond.
+    by_definition: dict[tuple[object, ...], Zones] = {}
     for calendar in calendars:
-        zones = Zones(calendar.walk("VTIMEZONE"), zone, context.timezone_source, context.window)
+        defined = list(calendar.walk("VTIMEZONE"))
+        zones = by_definition.setdefault(
+            tuple(_said(defined)), Zones(defined, zone, context.timezone_source, context.window)
+        )
         cancelled = text(calendar, "METHOD") == "CANCEL"
         for component in calendar.walk("VEVENT"):
             if cancelled:
@@ -120,6 +125,16 @@ def single_ends(events: Sequence[Event], zone: ZoneInfo) -> list[datetime]:
 def _name(component: Component, uid: str) -> str:
     private = (text(component, "CLASS") or "").upper() in _PRIVATE
     return (None if private else text(component, "SUMMARY")) or uid or "without a name"
+
+
+def _said(components: Sequence[Component]) -> Iterator[object]:
+    """All that components say, in one order: equal where they are."""
+    left = list(components)
+    while left:
+        one = left.pop()
+        yield one.name, len(one.components), tuple(one.damage)
+        yield from (given for all_given in one.properties.values() for given in all_given)
+        left.extend(one.components)
 
 
 def _made_up_uid(component: Component) -> str:
