@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from calimport.previewing import look
 from tests.importing import Importer, feed
 from tests.radicale_server import PASSWORD, USER, Radicale, serve
 
@@ -155,3 +157,18 @@ def test_a_wrong_password_and_an_address_without_calendar(importer, server, monk
     importer.run()
 
     assert importer.state("choir")["error_class"] == "CredentialsInvalid"
+
+
+def test_a_recording_is_replayed_without_the_server_and_holds_no_password(importer, tmp_path):
+    archive = tmp_path / "choir.har"
+    window = {"start": "2026-11-11", "end": "2026-11-26", "kind": "caldav"}
+    with serve(tmp_path) as server:
+        address = server.make_calendar("choir", properties=PROPERTIES)
+        server.put("choir", "practice.ics", feed(SERIES, MOVED))
+        seen = look(address, connection_id="dav", record=archive, **window)
+    again = look(address, replay=archive, **window)
+
+    assert list(again.frame["content_hash"]) == list(seen.frame["content_hash"])
+    assert (len(again.frame), again.title, again.timezone) == (2, "Choir & friends", "Europe/London")
+    assert PASSWORD not in archive.read_text()
+    assert b64encode(f"{USER}:{PASSWORD}".encode()).decode() not in archive.read_text()
