@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from calimport.connections import read_connection
 from calimport.errors import CredentialsMissing
 from calimport.fetching import Auth, Http, raise_for_status
+from calimport.freshness import fresh_for
 from calimport.icalendar_text import decode, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.zones import feed_zone
@@ -36,7 +37,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     response = await http.get(http.own(url), headers=headers, auth=auth)
     raise_for_status(response)
     if response.status == 304:
-        return Feed(None, None, validators=dict(request.validators))
+        return Feed(None, None, validators=dict(request.validators), fresh_for=fresh_for(response.headers))
     text = decode(
         response.content,
         content_type=response.headers.get("content-type", ""),
@@ -48,6 +49,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
         meaning_hash=meaning_hash(text),
         timezone=feed_timezone(text),
         validators={name: value for name, value in given.items() if value},
+        fresh_for=fresh_for(response.headers),
     )
 
 
