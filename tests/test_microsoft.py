@@ -12,6 +12,8 @@ import pytest
 
 from calimport import errors, sources
 from calimport.fetching import Http
+from calimport.har import Replay
+from calimport.har_recorder import Recorder
 from calimport.settings import Settings
 from calimport.sources import microsoft, microsoft_credentials
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
@@ -450,3 +452,22 @@ def test_what_is_no_feed_of_it_is_refused():
     for stored in (b"", b"[]", b"{}", b'{"calendar": {}, "events": [1]}'):
         with pytest.raises(errors.FeedUnparsable):
             microsoft.parse(stored, context)
+
+
+def test_a_recording_holds_no_token_and_is_replayed_without_signing_in(client, fake, tmp_path):
+    client.web.routes = dict(fake.routes())
+    archive = tmp_path / "anna.har"
+    settings = Settings(fetch_attempts=1, host_requests_per_second=1e6)
+    recorder = Recorder(client.transport, settings)
+    request = FetchRequest(ANNA, "graph", None, WindowRequest(AS_OF))
+
+    async def run(transport: Any) -> Feed:
+        async with Http(settings, transport) as http:
+            return await sources.fetch("microsoft", request, http)
+
+    recorded = asyncio.run(run(recorder))
+    recorder.write(archive)
+    request = FetchRequest(ANNA, None, None, WindowRequest(AS_OF))
+
+    assert asyncio.run(run(Replay(archive))).content == recorded.content
+    assert [one for one in ("s3cret", *fake.tokens) if one in archive.read_text()] == []

@@ -18,6 +18,7 @@ _SECRET_NAMES: Final = frozenset(
     {"token", "key", "secret", "sig", "signature", "access_token", "auth", "code", "password"}
     | {"api_key", "apikey", "api-key", "client_secret", "refresh_token", "id_token", "auth_token", "assertion"}
 )
+_TOKENS: Final = frozenset({"access_token", "refresh_token", "id_token"})
 #: Google's and Outlook's private addresses are secret in the path.
 _SECRET_PATH: Final = re.compile(r"(?<=/private-)[^/]+|(?<=/)[0-9a-fA-F]{16,}(?=/calendar\.(?:ics|html)$)")
 
@@ -40,6 +41,19 @@ def mask_body(mime: str, body: str) -> str:
         return json.dumps(_mask_json(json.loads(body)), ensure_ascii=False)
     except (ValueError, RecursionError):
         return body
+
+
+def mask_answer(body: bytes) -> bytes:
+    """The answer of a token endpoint (RFC 6749, 5.1) without its tokens; any other as it is, since it is the feed."""
+    if b'"access_token"' not in body:
+        return body
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+    if not isinstance(answer, dict) or "access_token" not in answer:
+        return body
+    return json.dumps({name: MASK if name in _TOKENS else value for name, value in answer.items()}).encode()
 
 
 def mask_header(name: str, value: str) -> str:

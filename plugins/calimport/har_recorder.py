@@ -21,7 +21,7 @@ import httpx
 
 import calimport
 from calimport.errors import ConfigurationError
-from calimport.har_masks import mask_body, mask_header, mask_url
+from calimport.har_masks import mask_answer, mask_body, mask_header, mask_url
 from calimport.settings import Settings
 
 
@@ -127,7 +127,7 @@ def _request(request: httpx.Request) -> dict[str, Any]:
 
 
 def _response(response: httpx.Response, raw: bytes, error: BaseException | None, max_bytes: int) -> dict[str, Any]:
-    body = _decompressed(raw, response.headers.get("content-encoding", ""), max_bytes)
+    body = mask_answer(_decompressed(raw, response.headers.get("content-encoding", ""), max_bytes))
     content: dict[str, Any] = {"size": len(body), "mimeType": response.headers.get("content-type", "")}
     try:
         content["text"] = body.decode()
