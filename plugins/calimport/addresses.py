@@ -1,6 +1,7 @@
 """Addresses of sources: whether one has the form that its kind reads, and whether it is itself a secret.
 
-Nothing is fetched here, and no sentence repeats an address, because it may be a private one.
+Nothing is fetched here, and no sentence repeats an address, because it may be a private one. That of a public feed at
+Google is named: it holds no more than the calendar's id.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from calimport.errors import SourceUnsupported
-from calimport.sources.detecting import by_address
+from calimport.sources.detecting import by_address, google_feed
 
 _SECRET_PATH: Final = re.compile(r"/private-[^/]+/|/owa/calendar/", re.IGNORECASE)
 _SECRET_PARAMETER: Final = re.compile(r"(token|key|secret|sig|signature|password|passwd|pwd|auth)$", re.IGNORECASE)
@@ -27,6 +28,11 @@ def check(source: str, *, kind: str, connection: str | None) -> None:
         _check_url(source)
     if kind == "google" or _is_read(source, connection if kind == "auto" else None):
         return
+    if kind == "auto" and "://" in source and (feed := google_feed(source)):
+        raise ValueError(
+            "is the page of a Google calendar: `connection` must name the Airflow connection to Google; or, where the"
+            f" calendar is public, give the address of its feed, {feed}."
+        )
     if kind == "auto" and _is_read(source, "any"):
         raise ValueError("looks like a Google calendar's id: `connection` must name the Airflow connection to Google.")
     raise ValueError("is not the address of a calendar feed, which starts with https://, http:// or webcal://.")

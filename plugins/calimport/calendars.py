@@ -41,7 +41,7 @@ class CalendarConfig(values.Config):
     name: values.Text
     """Unique name of the calendar."""
     kind: str = "auto"
-    """Kind of source: `auto` (told by the form of the address), `ics`, `google`."""
+    """Kind of source: `auto` (told by the address, else by its answer), or a kind of docs/sources.md."""
     connection: values.ConnectionId | None = Field(None, validate_default=True)
     """Id of the Airflow connection that holds the secret: a private address, a password, a key."""
     source: values.Address | None = Field(None, validate_default=True)

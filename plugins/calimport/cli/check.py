@@ -14,7 +14,9 @@ from calimport.sources.detecting import AUTO
 
 @click.command()
 @click.argument("source", metavar="URL|NAME")
-@click.option("--kind", default=AUTO, metavar="auto|KEY", help="Kind of source. Default: told by the address.")
+@click.option(
+    "--kind", default=AUTO, metavar="auto|KEY", help="Kind of source. Default: told by the address or its answer."
+)
 @click.option("--connection", metavar="ID", help="Airflow connection with the secret, if one is needed.")
 @click.option(
     "--timezone", metavar="ZONE", help="The calendar's zone. Default: what the feed says of itself, else UTC."

@@ -50,7 +50,7 @@ class OneLineErrors(click.Command):
 @click.option(
     "--to", "end", metavar="D", help="End of the window, exclusive. Default: 7 days ahead, the last one whole."
 )
-@click.option("--kind", metavar="auto|KEY", help="Kind of source. Default: auto, told by the form of the address.")
+@click.option("--kind", metavar="auto|KEY", help="Kind of source. Default: auto, told by the address or its answer.")
 @click.option(
     "--timezone", metavar="ZONE", help="The calendar's zone. Default: what the feed says of itself, else UTC."
 )

@@ -31,7 +31,7 @@ AUTO: Final = "auto"
 ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("eventbrite", r"eventbrite\.(com|co\.uk)/o/[^/]+"),
+        ("eventbrite", r"eventbrite\.[a-z]{2,3}(\.[a-z]{2})?/o/[^/]+"),
         ("meetup", r"meetup\.com/([a-z]{2}-[a-z]{2}/)?[^/]+/?(events/?)?$"),
         ("outsavvy", r"outsavvy\.com/organiser/[^/]+"),
         ("residentadvisor", r"ra\.co/(clubs|promoters)/\d+"),
@@ -48,7 +48,7 @@ ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     )
 )
 _GOOGLE_ID: Final = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
-_GOOGLE_PAGE: Final = re.compile(r"/calendar/(u/\d+/)?(r|embed|render)\b")
+_GOOGLE_PAGE: Final = re.compile(r"/calendar/?(u/\d+/?)?((r|embed|render)\b.*)?")
 _SQUARESPACE: Final = re.compile(rb"Static\.SQUARESPACE_CONTEXT|static1\.squarespace\.com|<!-- This is Squarespace")
 #: The first bytes that are looked at; comments of content management systems may fill some hundred of them.
 _HEAD: Final = 2048
@@ -72,7 +72,7 @@ def by_address(source: str | None, *, connection_id: str | None = None) -> str |
     if connection_id and _GOOGLE_ID.fullmatch(source):
         return "google"
     parts = urlsplit(source)
-    if parts.hostname == "calendar.google.com" and _GOOGLE_PAGE.match(parts.path):
+    if parts.hostname == "calendar.google.com" and _GOOGLE_PAGE.fullmatch(parts.path):
         if connection_id:
             return "google"
         raise SourceUnsupported(_of_google(source))
@@ -227,7 +227,7 @@ def _linked_feeds(page: Page, url: str) -> Iterator[str]:
     groups = (
         [page.absolute(url, one.get("href")) for one in page.links("alternate", "text/calendar") if one.get("href")],
         [one for one in page.addresses(url) if one.lower().startswith(("webcal:", "webcals:"))],
-        [feed for one in page.frames(url) if (feed := _google_feed(one))],
+        [feed for one in page.frames(url) if (feed := google_feed(one))],
     )
     for group in groups:
         found: dict[str, None] = {}
@@ -242,7 +242,7 @@ def _linked_feeds(page: Page, url: str) -> Iterator[str]:
 
 
 def _of_google(source: str) -> str:
-    feed = _google_feed(source)
+    feed = google_feed(source)
     which = f" instead: {feed}" if feed else ", which its settings name (public address in iCal format)"
     return (
         f"This is the page of a Google calendar and not its feed. If the calendar is public, please give the feed's"
@@ -250,9 +250,9 @@ def _of_google(source: str) -> str:
     )
 
 
-def _google_feed(url: str) -> str | None:
+def google_feed(url: str) -> str | None:
     """The public feed of the calendar that a page of Google shows; None where it is no such page, or shows several."""
-    from calimport.sources.google import calendar_id
+    from calimport.sources.google_address import calendar_id
 
     parts = urlsplit(url)
     if parts.hostname != "calendar.google.com" or not (parse_qs(parts.query).keys() & {"src", "cid"}):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized
 from calimport.normalizing import normalize as normalize_feed
 from calimport.placing import Placing
+from calimport.sources import detecting
 from calimport.sources.base import ParseContext
 from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, each_calendar, timed
@@ -73,7 +75,7 @@ def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
     feed = mirrors.load(step, run.run_feed_id) if run.run_feed_id is not None else None
     if feed is None or run.window_start is None or run.window_end is None:
         raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
-    return normalize_feed(
+    normalized = normalize_feed(
         feed[1],
         kind=feed[0],
         context=ParseContext(
@@ -89,6 +91,11 @@ def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
             ignore_marker=step.settings.ignore_marker,
         ),
     )
+    found = step.connection.execute(
+        "select validators from calimport.feeds where id = %s", [run.run_feed_id]
+    ).fetchone()
+    suggestions = detecting.notices(found["validators"]) if found else []
+    return replace(normalized, notices=[*suggestions, *normalized.notices])
 
 
 def _stage(step: Step, run: Run, normalized: Normalized) -> None:
