@@ -42,11 +42,17 @@ MODULES: Final[dict[str, str]] = {
     "google": "calimport.sources.google",
     "caldav": "calimport.sources.caldav",
     "microsoft": "calimport.sources.microsoft",
+    "eventbrite": "calimport.sources.eventbrite",
+    "meetup": "calimport.sources.meetup",
+    "outsavvy": "calimport.sources.outsavvy",
     "residentadvisor": "calimport.sources.residentadvisor",
     "squarespace": "calimport.sources.squarespace",
     "wix": "calimport.sources.wix",
     "ticketsolve": "calimport.sources.ticketsolve",
+    "ticketsource": "calimport.sources.ticketsource",
+    "tickettailor": "calimport.sources.tickettailor",
     "manchester-uni": "calimport.sources.manchester_uni",
+    "ld-json": "calimport.sources.ld_json",
 }
 
 
@@ -77,6 +83,11 @@ async def fetch(kind: str, request: FetchRequest, http: Http) -> Feed:
         http.own(request.source)
     feed = await module.fetch(request, http)
     return replace(feed, requests=http.requests, bytes_received=http.bytes_received)
+
+
+def makes_deltas(kind: str) -> bool:
+    """Whether feeds of this kind may be only what changed."""
+    return hasattr(load(kind), "merge")
 
 
 def merge(kind: str, base: bytes, delta: bytes) -> bytes:
