@@ -403,3 +403,30 @@ def test_a_rule_that_costs_more_than_its_budget_says_so(rule):
 
     with pytest.raises(TooManySteps, match=r"more than 200 steps"):
         expand(f"FREQ={rule}", "1970-01-01 00:00", steps=Steps(200), **window)
+
+
+def test_skip_with_bysetpos_gives_both_months_what_they_choose_of_the_day_they_share():
+    rule = parse_rule("FREQ=MONTHLY;RSCALE=GREGORIAN;SKIP=FORWARD;BYMONTHDAY=1,31;BYHOUR=9,10;BYSETPOS=1,-1;COUNT=6")
+    start = datetime(2014, 1, 31, 10)
+    # February chooses 1 February 09:00 and, for its 31st, 1 March 10:00; March chooses 1 March 09:00.
+    expected = [
+        start,
+        datetime(2014, 2, 1, 9),
+        datetime(2014, 3, 1, 9),
+        datetime(2014, 3, 1, 10),
+        datetime(2014, 3, 31, 10),
+        datetime(2014, 4, 1, 9),
+    ]
+    assert list(starts(rule, start, first=start, last=datetime(2015, 1, 1))) == expected
+    assert list(starts(rule, start, first=datetime(2014, 3, 1, 10), last=datetime(2015, 1, 1))) == expected[3:]
+
+
+def test_byyearday_counts_in_the_year_of_the_day_and_not_of_its_week():
+    rule = parse_rule("FREQ=YEARLY;BYWEEKNO=1;BYYEARDAY=-1,1")
+    # Week 1 of 2026 begins on 29 December 2025, that of 2027 on 4 January, that of 2028 on 3 January.
+    found = starts(rule, datetime(2025, 12, 31, 9), first=datetime(2025, 1, 1), last=datetime(2029, 12, 31))
+    assert list(found) == [
+        datetime(2025, 12, 31, 9),
+        datetime(2026, 1, 1, 9),
+        datetime(2029, 1, 1, 9),
+    ]

@@ -169,8 +169,6 @@ def defined(rule: Rule, start: datetime, end: datetime) -> list[datetime]:
 @given(rules(), MOMENTS, st.booleans())
 def test_as_defined(rule_and_text, start, dates):
     rule, _ = rule_and_text
-    # Known gap: BYYEARDAY is counted in the year of BYWEEKNO, also for that week's days in the neighbouring year.
-    assume(not (rule.by_week_no and rule.by_year_day))
     if dates and rule.freq not in UNITS:
         start = start.replace(hour=0, minute=0, second=0)
         rule = replace(rule, by_hour=(), by_minute=(), by_second=())

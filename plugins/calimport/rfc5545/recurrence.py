@@ -90,6 +90,9 @@ def starts(
     found = _periods(rule, start, all_day=all_day)
     if found is None:
         return
+    if found.overlap:
+        yield from _overlapping(found, rule.count, _instant(start), low, high, steps)
+        return
     number = found.reaching(low // DAY)
     left = -1
     if rule.count is not None:
@@ -97,8 +100,6 @@ def starts(
         if left <= 0:
             return
     after = _instant(start)
-    if found.overlap and number:
-        after = max(after, _latest(found, number - 1))
     while found.begin(number) * DAY <= high:
         steps.take()
         days, times = found.block(number)
@@ -116,12 +117,45 @@ def starts(
             instant = days[index // width] * DAY + times[index % width]
             if instant > high:
                 return
-            yield datetime.fromordinal(instant // DAY) + timedelta(0, instant % DAY)
+            yield _moment(instant)
             left -= 1
             if left == 0:
                 return
-        if found.overlap and indexes:
-            after = max(after, days[indexes[-1] // width] * DAY + times[indexes[-1] % width])
+
+
+def _overlapping(
+    found: Periods, count: int | None, start: int, low: int, high: int, steps: Steps
+) -> Iterator[datetime]:
+    """The starts after DTSTART of a rule whose SKIP moves dates into the next period: a merge of the periods.
+
+    COUNT is counted from the first of them, so that its cost is the series' age in months or years.
+    """
+    number = 0 if count is not None else max(0, found.reaching(low // DAY) - 1)
+    left = -1 if count is None else count - 1
+    before: set[int] = set()
+    pending: list[int] = []
+    while pending or found.begin(number) * DAY <= high:
+        steps.take()
+        days, times = found.block(number)
+        instants = {
+            days[index // len(times)] * DAY + times[index % len(times)] for index in _indexes(found, days, times)
+        }
+        pending = sorted([*pending, *(instant for instant in instants - before if instant > start)])
+        before, number = instants, number + 1
+        border = bisect_left(pending, found.begin(number) * DAY)
+        ready, pending = pending[:border], pending[border:]
+        for instant in ready:
+            if instant > high:
+                return
+            if instant >= low:
+                yield _moment(instant)
+            left -= 1
+            if left == 0:
+                return
+
+
+def _moment(instant: int) -> datetime:
+    return datetime.fromordinal(instant // DAY) + timedelta(0, instant % DAY)
 
 
 def makes_start(rule: Rule, start: datetime, *, all_day: bool = False) -> bool:
@@ -165,8 +199,6 @@ def _before(found: Periods, number: int, start: int, most: int, steps: Steps) ->
         days, times = found.block(period)
         indexes = _indexes(found, days, times)
         counted += len(indexes)
-        if found.overlap:
-            counted -= _rank(days, times, indexes, _latest(found, period - 1))
         if period == rest:
             of_rest = counted
     return total + counted * cycles + of_rest if cycles else total + counted
@@ -195,12 +227,6 @@ def _rank(days: Sequence[int], times: Sequence[int], indexes: Sequence[int], ins
     if whole < len(days) and days[whole] == day:
         rank += bisect_right(times, second)
     return bisect_left(indexes, rank)
-
-
-def _latest(found: Periods, number: int) -> int:
-    days, times = found.block(number)
-    indexes = _indexes(found, days, times)
-    return days[indexes[-1] // len(times)] * DAY + times[indexes[-1] % len(times)] if indexes else 0
 
 
 def _instant(moment: datetime) -> int:

@@ -211,9 +211,6 @@ def _is_month_day(day: int, starts: tuple[int, ...], numbers: tuple[int, ...]) -
 def _days_of_weeks(starts: tuple[int, ...], weekday: int, rule: Rule, start: date) -> list[int]:
     chosen = _weeks(starts[12], weekday, rule)
     of_week = {day for _, day in rule.by_day}
-    if rule.by_year_day:
-        # Known gap: a day of the week that lies in the neighbouring year has another number there.
-        chosen &= _numbered(rule.by_year_day, starts[12], "OMIT")
     if rule.by_month_day:
         chosen = {day for day in chosen if _is_month_day(day, starts, rule.by_month_day)}
     if not (of_week or rule.by_year_day or rule.by_month_day):

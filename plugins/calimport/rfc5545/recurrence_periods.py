@@ -58,6 +58,8 @@ def yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
     interval = rule.interval
     origin = week_year(start, rule.wkst) if rule.by_week_no else start.year
     kinds: dict[tuple[bool, int], list[int]] = {}
+    # A day of a week that lies in the neighbouring year has its number there.
+    numbered = day_limit(Rule("DAILY", by_year_day=rule.by_year_day)) if rule.by_week_no else None
 
     def block(number: int) -> Block:
         year = origin + number * interval
@@ -65,7 +67,10 @@ def yearly(rule: Rule, start: datetime, times: Sequence[int]) -> Periods:
         kind = is_leap(year), (first - 1) % 7
         if (offsets := kinds.get(kind)) is None:
             offsets = kinds[kind] = year_days(*kind, rule, start)
-        return [first + offset for offset in offsets], times
+        days = [first + offset for offset in offsets]
+        if numbered is not None:
+            days = [day for day in days if 1 <= day <= LAST_DAY and numbered(day)]
+        return days, times
 
     # Weeks and skipped dates reach at most three days into the neighbouring year.
     def reaching(day: int) -> int:
