@@ -55,7 +55,7 @@ class Settings:
     hold_deletes_ratio: float = 0.5
     #: A held deletion is applied once this many complete fetches in a row agree.
     hold_confirmations: int = 3
-    #: After so many days a calendar is fetched whole, whatever its provider says of changes.
+    #: After so many days a calendar is fetched whole whose provider gives changes alone.
     full_sync_days: float = 7.0
     #: Most occurrences that one calendar may bring into one window; one event of it may bring a tenth of them.
     max_occurrences: int = 200_000

@@ -47,7 +47,9 @@ def validators(step: Step, run: Run, kind: str) -> dict[str, object]:
     """What to ask the provider with: empty where the whole calendar is to be fetched."""
     if run.force or run.feed_kind != kind or run.feed_complete_at is None:
         return {}
-    if full_sync_is_due(run.calendar_id, run.feed_complete_at, step.clock, timedelta(step.settings.full_sync_days)):
+    period = timedelta(step.settings.full_sync_days)
+    # An ETag speaks of the whole feed, so it cannot go wrong by and by.
+    if sources.makes_deltas(kind) and full_sync_is_due(run.calendar_id, run.feed_complete_at, step.clock, period):
         return {}
     return run.feed_validators or {}
 
