@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
-from calimport import errors, sources
+from calimport import calendars, errors, sources
 from calimport.checking import check_source
 from calimport.cli import main
 from calimport.fetching import Http
 from calimport.previewing import look
 from calimport.settings import Settings
 from calimport.sources.base import FetchRequest
-from calimport.sources.detecting import by_address, fetch, notices
+from calimport.sources.detecting import ADDRESSES, by_address, fetch, notices
 from calimport.windows import WindowRequest
 from tests.importing import Importer, feed
 from tests.loopback import Loopback
@@ -67,7 +67,9 @@ def led(web: Web, answers) -> Loopback:
         ("https://www.eventbrite.com/e/one-event-12345", None),
         ("https://www.meetup.com/Leeds-Chess/", "meetup"),
         ("https://www.meetup.com/Leeds-Chess/events", "meetup"),
-        ("https://www.meetup.com/Leeds-Chess/events/ical", None),
+        ("https://www.meetup.com/en-GB/Leeds-Chess/events/ical", "meetup"),
+        ("https://www.meetup.com/Leeds-Chess/events/123", None),
+        ("https://www.meetup.com/find/?keywords=chess", None),
         ("https://www.outsavvy.com/organiser/the-hall", "outsavvy"),
         ("https://ra.co/promoters/12", "residentadvisor"),
         ("https://ra.co/clubs/12", "residentadvisor"),
@@ -78,6 +80,7 @@ def led(web: Web, answers) -> Loopback:
         ("https://hall.ticketsolve.com", "ticketsolve"),
         ("https://hall.ticketsolve.com/ticketbooth/shows?i=7", "ticketsolve"),
         ("https://www.ticketsource.co.uk/the-hall", "ticketsource"),
+        ("https://www.ticketsource.co.uk/the-hall/one-event/e-abc", None),
         ("https://www.tickettailor.com/events/thehall", "tickettailor"),
         ("https://hall.wixsite.com/hall/events", "wix"),
         ("http://events.manchester.ac.uk/f3vf/calendar/tag:x/calml.xml", "manchester-uni"),
@@ -94,7 +97,11 @@ def led(web: Web, answers) -> Loopback:
     ],
 )
 def test_the_kind_that_an_address_tells(source, kind):
-    assert by_address(source) == (kind if kind in sources.MODULES else None)
+    assert by_address(source) == kind
+
+
+def test_every_kind_with_addresses_of_its_own_is_there():
+    assert {kind for kind, _ in ADDRESSES} - set(sources.MODULES) == set()
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,19 @@ def test_a_page_of_google_without_a_connection_suggests_its_public_feed(page):
         by_address(page)
 
     assert feed_address in str(raised.value)
+
+
+def test_a_page_of_google_is_not_added_without_a_connection():
+    page = "https://calendar.google.com/calendar/embed?src=abc%40group.calendar.google.com"
+
+    with pytest.raises(errors.ConfigurationError) as refused:
+        calendars.configure({"name": "Team", "source": page})
+
+    assert str(refused.value).endswith(
+        "source: is the page of a Google calendar: `connection` must name the Airflow connection to Google; or, where"
+        " the calendar is public, give the address of its feed,"
+        " https://calendar.google.com/calendar/ical/abc%40group.calendar.google.com/public/basic.ics."
+    )
 
 
 # By the answer
@@ -183,7 +203,13 @@ def test_a_squarespace_site_on_its_own_domain():
     assert (used, urls) == ("squarespace", [SOURCE, f"{SOURCE}?format=json"])
 
 
-@pytest.mark.skipif("ld-json" not in sources.MODULES, reason="the source ld-json is not there yet")
+def test_json_ld_without_events_is_none():
+    with pytest.raises(errors.FeedIsWebPage):
+        detected(
+            {PAGE: reply(html('<script type="application/ld+json">{"@type": "WebSite", "name": "Hall"}</script>'))}
+        )
+
+
 def test_a_page_with_json_ld_is_fetched_once():
     used, _, urls = detected({PAGE: reply(html(JSON_LD))})
 
@@ -274,6 +300,18 @@ def test_a_collection_that_says_so_is_read_by_caldav(monkeypatch):
 def test_a_kind_that_is_configured_is_not_questioned():
     with pytest.raises(errors.FeedIsWebPage):
         detected({PAGE: reply(html(ALTERNATE))}, kind="ics")
+
+
+def test_validators_of_a_linked_feed_are_not_sent_to_the_page():
+    validators = {"detected": {"kind": "ics", "address": "https://cal.example/7"}, "last_modified": "Mon, 01 Jun 2026"}
+    sent = []
+
+    def answer(request):
+        sent.append(request.headers.get("if-modified-since"))
+        return reply(FEED)
+
+    assert detected({PAGE: answer}, kind="ics", validators=validators)[1].validators == {}
+    assert sent == [None]
 
 
 def test_what_was_detected_is_not_detected_again():

@@ -31,14 +31,19 @@ AUTO: Final = "auto"
 ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
-        ("eventbrite", r"eventbrite\.[a-z]{2,3}(\.[a-z]{2})?/o/[^/]+"),
-        ("meetup", r"meetup\.com/([a-z]{2}-[a-z]{2}/)?[^/]+/?(events/?)?$"),
-        ("outsavvy", r"outsavvy\.com/organiser/[^/]+"),
+        ("eventbrite", r"eventbrite\.[a-z]{2,3}(\.[a-z]{2})?/o/([^/]*-)?\d+/?$"),
+        (
+            "meetup",  # but for the pages of the site itself
+            r"meetup\.com/([a-z]{2}(-[a-z0-9]{2,4})?/)?"
+            r"(?!(find|home|topics|cities|help|login|register|about|apps|pro|blog|lp|media|start|events|messages|account)\b)"
+            r"[\w-]{3,}(/events(/ical)?)?/?$",
+        ),
+        ("outsavvy", r"outsavvy\.com/organiser/[^/]+/?$"),
         ("residentadvisor", r"ra\.co/(clubs|promoters)/\d+"),
         ("squarespace", r"[^/]+\.squarespace\.com/[^/]+/?$"),
         ("ticketsolve", r"[^/.]+\.ticketsolve\.com(/|$)"),
-        ("ticketsource", r"ticketsource\.co\.uk/[^/]+"),
-        ("tickettailor", r"tickettailor\.com/events/[^/]+"),
+        ("ticketsource", r"ticketsource\.(co\.uk|com|eu|us)/[^/]+/?$"),
+        ("tickettailor", r"tickettailor\.com/events/[^/]+/?$"),
         ("wix", r"[^/]+\.wixsite\.com(/|$)"),
         ("manchester-uni", r"events\.manchester\.ac\.uk/f3vf/calendar/"),
         ("ics", r"calendar\.google\.com/calendar/ical/"),
@@ -49,7 +54,7 @@ ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 _GOOGLE_ID: Final = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
 _GOOGLE_PAGE: Final = re.compile(r"/calendar/?(u/\d+/?)?((r|embed|render)\b.*)?")
-_SQUARESPACE: Final = re.compile(rb"Static\.SQUARESPACE_CONTEXT|static1\.squarespace\.com|<!-- This is Squarespace")
+_SQUARESPACE: Final = re.compile(rb"Static\.SQUARESPACE_CONTEXT\s*=|<!-- This is Squarespace")
 #: The first bytes that are looked at; comments of content management systems may fill some hundred of them.
 _HEAD: Final = 2048
 
@@ -82,7 +87,7 @@ def by_address(source: str | None, *, connection_id: str | None = None) -> str |
     if scheme not in ("http", "https") or not parts.hostname:
         raise SourceUnsupported()
     named = parts.hostname.removeprefix("www.") + parts.path
-    return next((kind for kind, pattern in ADDRESSES if kind in sources.MODULES and pattern.match(named)), None)
+    return next((kind for kind, pattern in ADDRESSES if pattern.match(named)), None)
 
 
 async def fetch(kind: str, request: FetchRequest, http: Http) -> tuple[str, Feed]:
@@ -92,9 +97,12 @@ async def fetch(kind: str, request: FetchRequest, http: Http) -> tuple[str, Feed
     :raises CalimportError: no kind reads it, or the one that does could not.
     """
     known = by_address(request.source, connection_id=request.connection_id) if kind == AUTO else kind
+    detected = _detected(request.validators)
     if known is not None:
+        if detected:  # the validators may be those of another address
+            request = replace(request, validators={})
         return known, await sources.fetch(known, request, http)
-    if detected := _detected(request.validators):
+    if detected:
         try:
             return await _read(Candidate(detected["kind"], detected.get("address")), request, http, detected)
         except (FeedInvalid, FeedRefused, SourceUnsupported):
@@ -196,7 +204,7 @@ def _by_json(content: bytes) -> Candidate:
 
 
 def _by_page(response: Response, page: Page) -> tuple[list[Candidate], list[str]]:
-    from calimport.sources import wix
+    from calimport.sources import json_ld, wix
 
     links = list(_linked_feeds(page, response.url))
     candidates = []
@@ -204,7 +212,8 @@ def _by_page(response: Response, page: Page) -> tuple[list[Candidate], list[str]
         candidates.append(Candidate("squarespace"))
     if any(generator.lower().startswith("wix") for generator in page.metas("generator")) or wix.event_lists(page):
         candidates.append(Candidate("wix"))
-    if any("startDate" in script.text for script in page.scripts("application/ld+json")):
+    events, _ = json_ld.read([script.text for script in page.scripts("application/ld+json")], response.url)
+    if events:
         candidates.append(Candidate("ld-json"))
     if len(links) > 1 and not candidates:
         named = "".join(f"\n{link}" for link in links if not _is_private(link))

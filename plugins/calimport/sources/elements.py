@@ -11,6 +11,11 @@ def name(element: Element) -> str:
     return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
 
 
+def attribute(element: Element, wanted: str) -> str | None:
+    """An attribute by its local name."""
+    return next((value for key, value in element.items() if key.rpartition("}")[2].lower() == wanted), None)
+
+
 def children(element: Element | None, wanted: str) -> Iterator[Element]:
     """The children of this name."""
     return (one for one in (element if element is not None else ()) if name(one) == wanted)

@@ -15,7 +15,7 @@ from calimport import json_text, xml_text
 from calimport.errors import FeedUnparsable
 from calimport.fetching import Http, raise_for_status
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
-from calimport.sources.elements import child, children, content, descendants, name
+from calimport.sources.elements import attribute, child, children, content, descendants, name
 from calimport.sources.loose import listed, required
 from calimport.sources.rows import Rows, moment
 
@@ -85,7 +85,7 @@ def _event(event: Element) -> dict[str, Any]:
         "times": [
             {"start": _date_and_time(child(times, "start")), "end": _date_and_time(child(times, "end"))}
             for times in children(event, "times")
-            if (times.get("type") or "local") == "local"
+            if (attribute(times, "type") or "local") == "local"
         ],
         "place": _place(child(event, "location")),
         "url": f"https://events.manchester.ac.uk/event/{found}" if found and _PAGE_ID.fullmatch(found) else None,
