@@ -105,6 +105,8 @@ def serve(certificate: tuple[str, str] | None = None) -> Iterator[Web]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    #: By default 5: a sixth connection at once would be tried again after a second.
+    request_queue_size = 128
     web: Web
 
     def handle_error(self, request: object, client_address: object) -> None:
