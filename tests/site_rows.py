@@ -26,12 +26,14 @@ def fixture(name: str) -> bytes:
     return (FIXTURES / name).read_bytes()
 
 
-def fetched(kind: str, source: str, answers: Mapping[str, Any]) -> tuple[Feed, Loopback]:
+def fetched(
+    kind: str, source: str, answers: Mapping[str, Any], connection_id: str | None = None
+) -> tuple[Feed, Loopback]:
     """A fetch from these answers, by ``host/path``, and what it asked for."""
     with serve() as web:
         web.routes = {f"/{key}": answer for key, answer in answers.items()}
         loopback = Loopback({key.partition("/")[0]: web.url(f"/{key.partition('/')[0]}") for key in answers})
-        request = FetchRequest(source, None, timezone=None, window=WindowRequest(NOW))
+        request = FetchRequest(source, connection_id, timezone=None, window=WindowRequest(NOW))
 
         async def run() -> Feed:
             async with Http(Settings(fetch_attempts=1, read_timeout=2, host_requests_per_second=1e6), loopback) as http:

@@ -28,7 +28,7 @@ from calimport.windows import Window, instant
 HOSTS: Final = ("www.eventbriteapi.com",)
 RETAINS_PAST: Final = True
 #: An organiser's page; the group is the organiser's id.
-URLS: Final = re.compile(
+_URL: Final = re.compile(
     r"https?://(?:www\.)?eventbrite\.[a-z]{2,3}(?:\.[a-z]{2})?/o/(?:[^/?#]*-)?(\d+)/?(?:[?#]|$)", re.I
 )
 
@@ -111,7 +111,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
 
 
 def _organizer(source: str | None) -> str:
-    found = URLS.match(source or "")
+    found = _URL.match(source or "")
     if not found:
         raise SourceUnsupported(
             "This is not the page of an organiser on Eventbrite, such as https://www.eventbrite.co.uk/o/name-1234."

@@ -17,7 +17,7 @@ from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 HOSTS: Final = ("www.meetup.com",)
 RETAINS_PAST: Final = False
 #: A group's page, in whatever language; what else Meetup has at the top is none.
-URLS: Final = re.compile(
+_URL: Final = re.compile(
     r"https?://(?:www\.)?meetup\.com/(?:[a-z]{2}(?:-[a-z0-9]{2,4})?/)?"
     r"(?!(?:find|home|topics|cities|help|login|register|about|apps|pro|blog|lp|media|start|events|messages|account)\b)"
     r"([\w-]{3,})(?:/events(?:/ical)?)?/?(?:[?#]|$)",
@@ -31,7 +31,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     :raises FeedNotFound: Meetup knows no such group.
     :raises CalimportError: it cannot be fetched, is no calendar, or is not whole.
     """
-    found = URLS.match(request.source or "")
+    found = _URL.match(request.source or "")
     if not found:
         raise SourceUnsupported(
             "This is not the page of a group on Meetup, such as https://www.meetup.com/group-name/."

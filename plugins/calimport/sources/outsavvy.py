@@ -6,7 +6,6 @@ that themselves, for events that they do not link.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -20,8 +19,6 @@ from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 
 HOSTS: Final = ("www.outsavvy.com",)
 RETAINS_PAST: Final = False
-#: An organiser's page.
-URLS: Final = re.compile(r"https?://(?:www\.)?outsavvy\.com/organiser/[^/?#]+/?(?:[?#]|$)", re.IGNORECASE)
 
 _ZONE: Final = "Europe/London"
 #: The id of the element that holds what can still be booked; the past ones follow in another.

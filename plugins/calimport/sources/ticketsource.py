@@ -8,7 +8,6 @@ https://www.ticketsource.io/working-with-events
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from calimport import json_text
@@ -23,8 +22,6 @@ from calimport.sources.rows import Rows
 
 HOSTS: Final = ("api.ticketsource.io",)
 RETAINS_PAST: Final = True
-#: A venue's page.
-URLS: Final = re.compile(r"https?://(?:www\.)?ticketsource\.(?:co\.uk|com|eu|us)/[^/?#]+/?(?:[?#]|$)", re.IGNORECASE)
 
 _EVENTS: Final = "https://api.ticketsource.io/events"
 _PAGE_SIZE: Final = 100

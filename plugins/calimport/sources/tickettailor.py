@@ -7,7 +7,6 @@ https://developers.tickettailor.com/docs/api/list-events
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -26,8 +25,6 @@ HOSTS: Final = ("api.tickettailor.com",)
 RETAINS_PAST: Final = True
 #: 5,000 requests in 30 minutes for a box office, less a tenth.
 CREDENTIAL_RATE: Final = Rate(2.5, 50)
-#: A box office.
-URLS: Final = re.compile(r"https?://(?:www\.)?tickettailor\.com/events/[^/?#]+/?(?:[?#]|$)", re.IGNORECASE)
 
 _EVENTS: Final = "https://api.tickettailor.com/v1/events"
 #: The rest changes without a change of the event (tickets left, revenue), or is not imported.
