@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import jsonschema
 
@@ -92,7 +92,7 @@ class FakeMicrosoft:
     #: Ids by the number of the change; links count these.
     log: list[str] = field(default_factory=list)
     remembers_from: int = 0
-    #: By endpoint (token, calendar, zone, delta, event) and number of the request to it, from 1.
+    #: By endpoint (token, calendar, zone, delta, event, instances) and number of the request to it, from 1.
     failures: dict[tuple[str, int], Reply] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     forms: list[dict[str, str]] = field(default_factory=list)
@@ -103,7 +103,7 @@ class FakeMicrosoft:
     def put(self, event: dict[str, Any]) -> None:
         """Add or change an event of Graph's form."""
         self.events[event["id"]] = _valid(event)
-        self.log.append(event["id"])
+        self.log.append(event.get("seriesMasterId") or event["id"])
 
     def put_series(self, master: dict[str, Any], *starts: str) -> None:
         """A series of hours that begin at these times; its occurrences carry what they carry in a delta."""
@@ -113,8 +113,11 @@ class FakeMicrosoft:
             self.put({"id": f"{master['id']}.{start}", **bare, "start": time(start), "end": time(_hour_later(start))})
 
     def remove(self, key: str) -> None:
-        del self.events[key]
-        self.log.append(key)
+        """Delete an event, an occurrence, or a series with its occurrences."""
+        removed = self.events.pop(key)
+        for name in [name for name, one in self.events.items() if one.get("seriesMasterId") == key]:
+            del self.events[name]
+        self.log.append(removed.get("seriesMasterId") or key)
 
     def routes(self) -> dict[str, Callable[[Asked], Reply]]:
         """By ``/host/path``, with the events that are there now."""
@@ -125,9 +128,12 @@ class FakeMicrosoft:
             f"{self.mailbox}/mailboxSettings/timeZone": ("zone", self._zone),
             f"{calendar}/calendarView/delta": ("delta", self._delta),
         }
-        for key in self.events:
+        for key, event in self.events.items():
+            if event.get("type") != "seriesMaster":
+                continue
             path = f"{self.mailbox}/events/{quote(key, safe='')}"
             answers[path] = ("event", lambda asked, key=key: _json(self.events[key]))
+            answers[f"{path}/instances"] = ("instances", lambda asked, key=key: self._instances(asked, key))
         graph = {f"/{GRAPH}{path}": self._graph(*answer) for path, answer in answers.items()}
         return graph | {f"/{LOGIN}": self._token}
 
@@ -194,10 +200,28 @@ class FakeMicrosoft:
         return [one for key, one in self.events.items() if key in series] + inside
 
     def _changed(self, start: str, end: str, since: int) -> list[dict[str, Any]]:
-        inside = {one["id"] for one in self._listed(start, end)}
-        keys = dict.fromkeys(self.log[since:])
-        removed = {"@removed": {"reason": "deleted"}}
-        return [self.events[key] if key in inside else _valid({"id": key, **removed}) for key in keys]
+        """A series with all that is left of it, and no word about an occurrence that was deleted."""
+        inside = self._listed(start, end)
+        found = []
+        for key in dict.fromkeys(self.log[since:]):
+            rows = [one for one in inside if key in (one["id"], one.get("seriesMasterId"))]
+            found += rows or [_valid({"id": key, "@removed": {"reason": "deleted"}})]
+        return found
+
+    def _instances(self, asked: Asked, key: str) -> Reply:
+        """All occurrences of a series with all their properties; each has an iCalUId of its own."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(asked.path).query).items()}
+        start, end, at = query["startDateTime"], query["endDateTime"], int(query.get("$skip", 0))
+        own = ("id", "type", "start", "end", "recurrence", "iCalUId")
+        master = {name: value for name, value in self.events[key].items() if name not in own}
+        inside = [one for one in self.events.values() if one.get("seriesMasterId") == key and _lies_in(one, start, end)]
+        whole = [{"subject": None, **master, "iCalUId": f"{one['id']}-ical", **one} for one in inside]
+        page: dict[str, Any] = {"value": [_valid(one) for one in whole[at : at + self.page_size]]}
+        if at + self.page_size < len(whole):
+            parts = urlsplit(asked.path)
+            query = {"startDateTime": start, "endDateTime": end, "$skip": str(at + self.page_size)}
+            page["@odata.nextLink"] = f"https://{parts.path.removeprefix('/')}?{urlencode(query)}"
+        return _json(page)
 
 
 def time(moment: str) -> dict[str, str]:

@@ -113,6 +113,26 @@ def test_only_what_changed_is_asked_for(client, choir, tells_by, page_size):
     assert (unchanged.content, choir.asked[asked:]) == (None, ["PROPFIND"])
 
 
+@pytest.mark.parametrize("tells_by", ["token", "ctag"])
+def test_what_deltas_add_up_to_is_what_a_whole_fetch_brings(client, choir, tells_by):
+    choir.tells_by = tells_by
+    steps = [
+        lambda: choir.put("one.ics", event("one", 21)),
+        lambda: choir.delete("two.ics"),
+        lambda: choir.put("two.ics", event("two", 22)),
+        lambda: (choir.put("six.ics", event("six")), choir.delete("six.ics")),
+        lambda: (choir.delete("one.ics"), choir.put("one.ics", event("one-b"))),
+        lambda: choir.about.update({"D:displayname": "Other"}),
+    ]
+    client.fetch()
+    for number, step in enumerate(steps):
+        step()
+        client.fetch()
+        whole = Client(client.web)
+        whole.fetch()
+        assert (number, client.mirror) == (number, whole.mirror)
+
+
 def test_a_change_that_touches_nothing_of_ours_moves_the_token_alone(client, choir):
     client.fetch()
     choir.put("passing.ics", event("passing"))

@@ -183,13 +183,66 @@ def test_a_series_that_nobody_has_any_more_keeps_its_rows(client, fake):
 
 def test_with_a_series_go_its_occurrences(client, fake):
     client.fetch()
-    occurrences = [key for key in fake.events if key.startswith("AAMkPractice=")]
-    fake.log.append("AAMkPractice=")
-    for key in occurrences:
-        del fake.events[key]
+    fake.remove("AAMkPractice=")
     client.fetch()
 
     assert client.titles() == ["Talk"]
+
+
+def test_an_occurrence_that_was_deleted_is_gone_although_no_round_says_so(client, fake):
+    client.fetch()
+    fake.remove("AAMkPractice=.2026-11-12T19:00")
+    delta = client.fetch()
+
+    assert (json.loads(delta.content)["removed"], dict(fake.requests)) == ([], {"delta": 1, "instances": 1})
+    assert client.rows("summary", "recurrence_id") == [("Practice", "2026-11-19T19:00:00Z"), ("Talk", None)]
+
+
+def test_a_series_that_is_named_as_removed_and_is_there_stays(client, fake):
+    """What changed and begins outside of the window is named as removed too."""
+    client.fetch()
+    before = client.rows("uid", "recurrence_id", "summary", "start_at", "source_series_id")
+    removed = {"id": "AAMkPractice=", "@removed": {"reason": "deleted"}}
+    link = "https://graph.microsoft.com/v1.0/next"
+    fake.failures[("delta", 1)] = Reply(json.dumps({"value": [removed], "@odata.deltaLink": link}).encode())
+    client.fetch()
+
+    assert client.rows("uid", "recurrence_id", "summary", "start_at", "source_series_id") == before
+    assert dict(fake.requests) == {"delta": 1, "instances": 1, "event": 1}
+
+
+def test_what_rounds_add_up_to_is_what_a_whole_listing_shows(client, fake):
+    exception = {**PRACTICE, "id": "AAMkPractice=.2026-11-19T19:00", "seriesMasterId": "AAMkPractice="}
+    moved = {"start": time("2026-11-20T19:00"), "end": time("2026-11-20T20:00"), "type": "exception"}
+    steps = [
+        lambda: fake.put({**exception, **moved, "originalStart": "2026-11-19T19:00:00Z", "subject": "Moved"}),
+        lambda: fake.put_series({**TALK, "id": "AAMkRun=", "iCalUId": "run"}, "2026-11-17T07:00", "2026-11-18T07:00"),
+        lambda: fake.remove("AAMkRun=.2026-11-17T07:00"),
+        lambda: fake.put({**fake.events["AAMkPractice="], "subject": "Rehearsal"}),
+        lambda: fake.remove("AAMkPractice=.2026-11-12T19:00"),
+        lambda: fake.put({**TALK, "start": time("2027-01-01T10:00"), "end": time("2027-01-01T11:00")}),
+        lambda: fake.remove("AAMkRun="),
+        lambda: fake.put({**TALK, "type": "seriesMaster"}),
+        lambda: fake.put({**TALK, "subject": "Single again"}),
+    ]
+    client.fetch()
+    for number, step in enumerate(steps):
+        step()
+        delta = client.fetch()
+        whole = Client(client.web, fake)
+        whole.fetch()
+        by_start = [sorted(one.parsed().occurrences, key=str) for one in (client, whole)]
+        assert (number, by_start[0]) == (number, by_start[1])
+        assert delta.is_delta
+
+
+def test_occurrences_that_cannot_be_asked_for_leave_the_round_incomplete(client, fake):
+    client.fetch()
+    fake.remove("AAMkPractice=.2026-11-12T19:00")
+    fake.failures[("instances", 1)] = Reply(status=500)
+
+    with pytest.raises(errors.FeedIncomplete):
+        client.fetch()
 
 
 def test_a_changed_title_of_a_series_is_that_of_its_occurrences(client, fake):

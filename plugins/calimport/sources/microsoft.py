@@ -5,9 +5,10 @@ link belongs to its window, and the window of a run moves on at midnight: so the
 and each later one, mostly in one request, what changed.
 
 An occurrence of a series comes with hardly more than its times; the rest is its series', which is listed beside it or
-else asked for. The feed is the answers in canonical JSON; a delta also names what is gone::
+else asked for. That an occurrence was deleted no round says: so of each series that one touches, all occurrences are
+asked for. The feed is the answers in canonical JSON; a delta also names what is gone, and the series it has whole::
 
-    {"calendar": {...}, "events": [{...}, ...], "removed": [id, ...]}
+    {"calendar": {...}, "events": [{...}, ...], "removed": [id, ...], "series": [id, ...]}
 
 https://learn.microsoft.com/graph/api/event-delta
 """
@@ -24,14 +25,15 @@ from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from calimport.budgets import Rate
-from calimport.completeness import Page, objects, pages, part
-from calimport.errors import CalimportError, CredentialsForbidden, FeedIncomplete, FeedNotFound, SourceUnsupported
+from calimport.errors import CalimportError, CredentialsForbidden, FeedNotFound, SourceUnsupported
 from calimport.fetching import Http
 from calimport.json_text import canonical
 from calimport.sources import microsoft_credentials
 from calimport.sources.base import Feed, FetchRequest
+from calimport.sources.loose import text
 from calimport.sources.microsoft_events import parse
 from calimport.sources.microsoft_graph import HOST, ROOT, Graph, ResyncRequired
+from calimport.sources.microsoft_rounds import one_round, with_masters, with_whole_series
 from calimport.windows import Window
 from calimport.zones import iana_name
 
@@ -75,16 +77,16 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
 
 def merge(base: bytes, delta: bytes) -> bytes:
-    """The feed that ``base`` becomes by what ``delta`` brought. With a series go its occurrences.
+    """The feed that ``base`` becomes by what ``delta`` brought. Of a series that it names it brought all occurrences.
 
     :raises KeyError, ValueError: they are not feeds of ``fetch``.
     """
     old, new = json.loads(base), json.loads(delta)
-    removed = set(new["removed"])
+    removed, replaced = set(new["removed"]), set(new["series"])
     events = {
         item["id"]: item
         for item in old["events"]
-        if item["id"] not in removed and item.get("seriesMasterId") not in removed
+        if item["id"] not in removed and item.get("seriesMasterId") not in replaced
     }
     events |= {item["id"]: item for item in new["events"]}
     return canonical({"calendar": old["calendar"], "events": [events[key] for key in sorted(events)]})
@@ -94,33 +96,36 @@ async def _everything(graph: Graph, calendar: str, request: FetchRequest) -> Fee
     about = await graph.get(ROOT + (calendar if "/calendars/" in calendar else f"{calendar}/calendar"))
     zone = None if request.timezone else await _mailbox_zone(graph)
     window = request.window.resolve(request.timezone or zone or "UTC")
-    query = urlencode(
-        {
-            "startDateTime": _timestamp(window.start - _BETWEEN_ZONES),
-            "endDateTime": _timestamp(window.end + _BETWEEN_ZONES),
-        }
-    )
-    events, _, link = await _round(graph, f"{ROOT}{calendar}/calendarView/delta?{query}")
+    found = await one_round(graph, f"{ROOT}{calendar}/calendarView/delta?{_around(window)}")
+    await with_masters(graph, found, set())
     document = {
         "calendar": {name: about[name] for name in _CALENDAR_FIELDS if name in about},
-        "events": [events[key] for key in sorted(events)],
+        "events": found.sorted(),
     }
     return Feed(
         content=canonical(document),
         meaning_hash=_meaning_hash(document),
         timezone=zone,
-        validators={"delta_link": link, "parameters": _parameters(calendar, window, request), "timezone": zone or ""},
+        validators={
+            "delta_link": found.link,
+            "parameters": _parameters(calendar, window, request),
+            "timezone": zone or "",
+            "series": _listed(found.masters()),
+        },
         window=window,
     )
 
 
 async def _changes(graph: Graph, link: str, known: Mapping[str, str], window: Window) -> Feed:
-    events, removed, link = await _round(graph, link)
+    series = set(json.loads(known.get("series", "[]")))
+    found = await one_round(graph, link)
+    touched = await with_whole_series(graph, found, series, _around(window))
+    await with_masters(graph, found, series)
     zone = known.get("timezone") or None
-    validators = {**known, "delta_link": link}
-    if not events and not removed:
+    validators = {**known, "delta_link": found.link, "series": _listed((series | found.masters()) - found.removed)}
+    if not found.events and not found.removed and not touched:
         return Feed(None, None, timezone=zone, validators=validators, window=window)
-    document = {"events": [events[key] for key in sorted(events)], "removed": sorted(removed)}
+    document = {"events": found.sorted(), "removed": sorted(found.removed), "series": sorted(touched)}
     return Feed(
         content=canonical(document),
         meaning_hash=_meaning_hash(document),
@@ -129,42 +134,6 @@ async def _changes(graph: Graph, link: str, known: Mapping[str, str], window: Wi
         window=window,
         is_delta=True,
     )
-
-
-async def _round(graph: Graph, link: str) -> tuple[dict[str, dict[str, Any]], set[str], str]:
-    """All pages from this link on: items by id, with the series of each occurrence; ids that are gone; the next link.
-
-    :raises FeedIncomplete: a page or a series cannot be had.
-    """
-    next_round = ""
-
-    async def ask(url: str) -> Page:
-        nonlocal next_round
-        page = await graph.get(url)
-        next_round = _text(page, "@odata.deltaLink") or ""
-        return Page(objects(page.get("value"), "events"), _text(page, "@odata.nextLink"))
-
-    events: dict[str, dict[str, Any]] = {}
-    removed: set[str] = set()
-    async for items in pages(ask, link, max_pages=graph.http.settings.max_pages):
-        for item in items:
-            if (key := _text(item, "id")) is None:
-                raise FeedIncomplete(detail="an event of the listing has no id")
-            # What changed outside of the window is said to be removed too; it never was there.
-            events.pop(key, None)
-            removed.discard(key)
-            if "@removed" in item:
-                removed.add(key)
-            else:
-                events[key] = {name: value for name, value in item.items() if name != "@odata.etag"}
-    if not next_round:
-        raise FeedIncomplete(detail="the last page has no link to the next round")
-    series = {_text(item, "seriesMasterId") for item in events.values()} - {None} - events.keys() - removed
-    for key in sorted(filter(None, series)):
-        with part("a series"):
-            if (master := await graph.series(key)) is not None:
-                events[key] = master
-    return events, removed, next_round
 
 
 async def _mailbox_zone(graph: Graph) -> str | None:
@@ -177,7 +146,7 @@ async def _mailbox_zone(graph: Graph) -> str | None:
         if graph.http.replayed:  # a recording of the listing alone is enough
             return None
         raise
-    return iana_name(_text(answer, "value") or "")
+    return iana_name(text(answer.get("value")) or "")
 
 
 def _paths(source: str | None) -> tuple[str, str]:
@@ -185,11 +154,11 @@ def _paths(source: str | None) -> tuple[str, str]:
 
     :raises SourceUnsupported: the source names none.
     """
-    text = (source or "").strip()
-    if "://" in text:
-        parts = urlsplit(text)
-        text = unquote(re.sub(r"^/(v1\.0|beta)/", "", parts.path)) if parts.hostname == HOST else ""
-    found = _SOURCE.fullmatch(text)
+    given = (source or "").strip()
+    if "://" in given:
+        parts = urlsplit(given)
+        given = unquote(re.sub(r"^/(v1\.0|beta)/", "", parts.path)) if parts.hostname == HOST else ""
+    found = _SOURCE.fullmatch(given)
     if found is None:
         raise SourceUnsupported(
             "Please give the mailbox's address (anna@example.org), or me for the one who signed in; for another "
@@ -198,6 +167,20 @@ def _paths(source: str | None) -> tuple[str, str]:
     owner, calendar = found.groups()
     user = "/me" if owner == "me" else f"/users/{quote(owner, safe='@')}"
     return user, f"{user}/calendars/{quote(calendar, safe='')}" if calendar else user
+
+
+def _around(window: Window) -> str:
+    """The window as a query, with a margin for dates."""
+    return urlencode(
+        {
+            "startDateTime": _timestamp(window.start - _BETWEEN_ZONES),
+            "endDateTime": _timestamp(window.end + _BETWEEN_ZONES),
+        }
+    )
+
+
+def _listed(ids: set[str]) -> str:
+    return json.dumps(sorted(ids))
 
 
 def _parameters(calendar: str, window: Window, request: FetchRequest) -> str:
@@ -212,8 +195,3 @@ def _timestamp(moment: datetime) -> str:
 def _meaning_hash(document: Mapping[str, Any]) -> bytes:
     events = [{name: value for name, value in item.items() if name not in _VOLATILE} for item in document["events"]]
     return sha256(canonical({**document, "events": events})).digest()
-
-
-def _text(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    return value if isinstance(value, str) and value else None

@@ -50,10 +50,14 @@ class Graph:
             raise FeedUnparsable(detail="Microsoft Graph: the answer is not a JSON object")
         return answer
 
+    def event(self, key: str) -> str:
+        """The address of an event."""
+        return f"{ROOT}{self.user}/events/{quote(key, safe='')}"
+
     async def series(self, key: str) -> dict[str, Any] | None:
         """The master of a series; None where it is gone by now."""
         try:
-            found = await self.get(f"{ROOT}{self.user}/events/{quote(key, safe='')}")
+            found = await self.get(self.event(key))
         except FeedNotFound:
             return None
         return {name: value for name, value in found.items() if not name.startswith("@odata.")} | {"id": key}
