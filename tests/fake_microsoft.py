@@ -1,8 +1,8 @@
 """A Microsoft on loopback: the token endpoint, and the part of Microsoft Graph that calimport reads.
 
 It keeps one calendar in memory and answers as the documentation says, and as its users report where that is silent:
-an occurrence that is as its series says has its times and hardly more, its series stands beside it. Each event is
-validated against the documented properties, so that the fake cannot invent one.
+an occurrence that is as its series says has its times and hardly more, its series stands beside it, and that one was
+deleted nothing says. Each event is validated against the documented properties, so that the fake cannot invent one.
 
 https://learn.microsoft.com/graph/api/resources/event, https://learn.microsoft.com/graph/delta-query-events
 """
