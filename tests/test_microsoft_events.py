@@ -166,3 +166,5 @@ def test_what_is_no_feed_of_it_is_refused():
     for stored in (b"", b"[]", b"{}", b'{"calendar": {}, "events": [1]}'):
         with pytest.raises(errors.FeedUnparsable):
             microsoft.parse(stored, context)
+        with pytest.raises(errors.FeedUnparsable):
+            microsoft.merge(stored, b'{"events": [], "removed": [], "series": []}')

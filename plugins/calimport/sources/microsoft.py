@@ -25,7 +25,7 @@ from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from calimport.budgets import Rate
-from calimport.errors import CalimportError, CredentialsForbidden, FeedNotFound, SourceUnsupported
+from calimport.errors import CalimportError, CredentialsForbidden, FeedNotFound, FeedUnparsable, SourceUnsupported
 from calimport.fetching import Http
 from calimport.json_text import canonical
 from calimport.sources import microsoft_credentials
@@ -79,17 +79,21 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 def merge(base: bytes, delta: bytes) -> bytes:
     """The feed that ``base`` becomes by what ``delta`` brought. Of a series that it names it brought all occurrences.
 
-    :raises KeyError, ValueError: they are not feeds of ``fetch``.
+    :raises FeedUnparsable: they are not feeds of ``fetch``.
     """
-    old, new = json.loads(base), json.loads(delta)
-    removed, replaced = set(new["removed"]), set(new["series"])
-    events = {
-        item["id"]: item
-        for item in old["events"]
-        if item["id"] not in removed and item.get("seriesMasterId") not in replaced
-    }
-    events |= {item["id"]: item for item in new["events"]}
-    return canonical({"calendar": old["calendar"], "events": [events[key] for key in sorted(events)]})
+    try:
+        old, new = json.loads(base), json.loads(delta)
+        removed, replaced = set(new["removed"]), set(new["series"])
+        events = {
+            item["id"]: item
+            for item in old["events"]
+            if item["id"] not in removed and item.get("seriesMasterId") not in replaced
+        }
+        events |= {item["id"]: item for item in new["events"]}
+        calendar = old["calendar"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise FeedUnparsable(detail="not stored feeds of Microsoft Graph") from None
+    return canonical({"calendar": calendar, "events": [events[key] for key in sorted(events)]})
 
 
 async def _everything(graph: Graph, calendar: str, request: FetchRequest) -> Feed:
