@@ -761,6 +761,7 @@ def test_an_event_with_everything():
             "transparency": "transparent",
             "color": "#dc2127",
             "reminders": [datetime(2026, 11, 22, 8, tzinfo=UTC)],
+            "reminder_methods": ["email"],
             "sequence": 3,
             "created_at": datetime(2026, 10, 1, 8, tzinfo=UTC),
             "updated_at": datetime(2026, 11, 1, 8, tzinfo=UTC),

@@ -259,6 +259,7 @@ YOGA = {
     "transparency": "opaque",
     "color": None,
     "reminders": ["2026-11-16T17:50:00Z"],
+    "reminder_methods": ["popup"],
     "sequence": None,
     "created_at": None,
     "updated_at": None,

@@ -26,6 +26,7 @@ set
     transparency = planned.transparency,
     color = planned.color,
     reminders = planned.reminders,
+    reminder_methods = coalesce(planned.reminder_methods, '{}'),
     sequence = planned.sequence,
     created_at = planned.created_at,
     updated_at = planned.updated_at,

@@ -16,7 +16,7 @@ from typing import Final
 import psycopg
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from calimport import addresses, database, sources
+from calimport import addresses, database, privacy, sources
 from calimport import config_values as values
 from calimport.database import Connection
 from calimport.errors import ConfigurationError, mask_url
@@ -68,6 +68,16 @@ class CalendarConfig(values.Config):
     """How long after one import the next is due: `5m`, `1h30m`, `1d`, or a number of minutes."""
     enabled: bool = True
     """`false` while paused."""
+    private_events: str = "skip"
+    """Private, confidential and marked events: `skip`, or `busy`: kept with nothing but their time."""
+    attendees_policy: str = "keep"
+    """What is kept of attendees: `keep`, `mask`, `hash`, `drop`."""
+    organizer_policy: str = "keep"
+    """What is kept of organizer and creator: `keep`, `mask`, `hash`, `drop`."""
+    description_policy: str = "keep"
+    """What is kept of descriptions: `keep`, `mask`, `hash`, `drop`."""
+    default_reminders: values.Reminders | None = None
+    """Reminders of events that say nothing of any: `10m popup, 1d email`. Methods: `popup`, `email`, `audio`."""
 
     @field_validator("kind")
     @classmethod
@@ -105,6 +115,16 @@ class CalendarConfig(values.Config):
         if strategy in _NEEDS_PLACE and "place" in info.data and info.data["place"] is None:
             raise ValueError(f"{strategy!r} needs a `place`.")
         return strategy
+
+    @field_validator("private_events")
+    @classmethod
+    def _check_private_events(cls, treatment: str) -> str:
+        return values.one_of(treatment, privacy.TREATMENTS)
+
+    @field_validator("attendees_policy", "organizer_policy", "description_policy")
+    @classmethod
+    def _check_policy(cls, policy: str) -> str:
+        return values.one_of(policy, privacy.POLICIES)
 
 
 @dataclass(frozen=True)

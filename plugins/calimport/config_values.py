@@ -17,6 +17,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from calimport import reminders
+
 
 class Config(BaseModel):
     """The base of every configuration: it cannot be altered, and knows no key but its own."""
@@ -152,6 +154,11 @@ def _parse_interval(value: object) -> object:
     return parsed
 
 
+def _check_reminders(value: object) -> object:
+    written = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    return reminders.written(reminders.read(written)) if isinstance(written, str) and written.strip() else written
+
+
 #: 200: Airflow's label of a mapped task has room for 250.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_check_printable)]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_check_printable)]
@@ -165,3 +172,4 @@ Country = Annotated[str, AfterValidator(_check_country)]
 Zone = Annotated[Text, AfterValidator(_check_zone)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Interval = Annotated[timedelta, BeforeValidator(_parse_interval)]
+Reminders = Annotated[Text, BeforeValidator(_check_reminders)]

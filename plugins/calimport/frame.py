@@ -62,6 +62,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("transparency", TEXT, "text", nullable=False, content=True),
     Column("color", TEXT, "text", nullable=True, content=True),
     Column("reminders", OBJECT, "timestamp with time zone[]", nullable=False, content=True),
+    # How each of them reminds, in their order; the methods of one instant are joined by commas.
+    Column("reminder_methods", OBJECT, "text[]", nullable=False, content=True),
     # SEQUENCE, CREATED and LAST-MODIFIED change at every request of some producers (Google, Meetup).
     Column("sequence", NUMBER, "integer", nullable=True, content=False),
     Column("created_at", INSTANT, "timestamp with time zone", nullable=True, content=False),
@@ -78,6 +80,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
 
 NAMES: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS)
 CONTENT: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS if column.content)
+#: Content that an earlier version did not have: it is hashed where it says something, so that an upgrade changes only
+#: the rows that gain by it.
+ADDED: Final = frozenset({"reminder_methods"})
 
 STATUSES: Final = ("confirmed", "tentative", "cancelled")
 VISIBILITIES: Final = ("default", "public", "private", "confidential")

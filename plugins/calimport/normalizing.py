@@ -10,8 +10,9 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from calimport import frame, online, sources
+from calimport import frame, online, privacy, reminders, sources
 from calimport.placing import Placing
+from calimport.privacy import Privacy
 from calimport.settings import Settings
 from calimport.sources.base import Notice, ParseContext, Parsed
 from calimport.text import link, markdown, plain, readable, storable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
-VERSION: Final = 2
+VERSION: Final = 3
 
 _READ_BELOW: Final = frozenset({"uid", "summary", "description", "location", "url", "online_url", "online_type"})
 _LONGEST_SUBJECT: Final = 200
@@ -33,8 +34,10 @@ class Meaning:
 
     activity_type: str | None = None
     placing: Placing = field(default_factory=Placing)
-    #: An event whose description holds this text is left out: its owner's wish.
+    #: An event whose description holds this text is treated as a private one: its owner's wish.
     ignore_marker: str = Settings.ignore_marker
+    privacy: Privacy = field(default_factory=Privacy)
+    default_reminders: tuple[reminders.Default, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
     parsed = sources.load(kind).parse(feed, context)
     completion = _Completion(meaning, context.timezone)
     rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
-    kept = [row for row in rows if not _left_out(row, meaning)]
+    kept = [_finished(row, meaning) for row in rows if _keeps_hidden(meaning) or not _is_hidden(row, meaning)]
     unique = {(row["uid"], row["recurrence_id"]): row for row in kept}
     ordered = sorted(unique.values(), key=lambda row: (row["start_at"], row["uid"], row["recurrence_id"] or ""))
-    notices = merge_notices([*parsed.notices, *_left_out_notices(rows, meaning), *completion.notices(ordered)])
+    notices = merge_notices([*parsed.notices, *_hidden_notices(rows, meaning), *completion.notices(ordered)])
     return Normalized(frame.build(ordered), replace(parsed, occurrences=[]), notices)
 
 
@@ -81,6 +84,7 @@ class _Completion:
 
     def __init__(self, meaning: Meaning, timezone: str) -> None:
         self._activity_type = meaning.activity_type
+        self._default_reminders = meaning.default_reminders
         placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
         self._locate = cache(placing.locate)
         self._plain, self._markdown = cache(plain), cache(markdown)
@@ -97,6 +101,7 @@ class _Completion:
         )
         completed = {
             **{name: readable(value) for name, value in given.items() if name not in _READ_BELOW},
+            **reminders.completed(given, self._default_reminders),
             "uid": storable(given["uid"]),
             "summary": self._plain(given["summary"]),
             "description": description,
@@ -110,12 +115,11 @@ class _Completion:
         }
         if where.unresolved:
             self._unresolved[completed["uid"], completed["recurrence_id"]] = where.unresolved
-        completed["content_hash"] = content_hash(completed)
         return completed
 
     def notices(self, rows: list[dict[str, Any]]) -> list[Notice]:
-        """One for each location of these rows in which no address was found."""
-        found = (self._unresolved.get((row["uid"], row["recurrence_id"])) for row in rows)
+        """One for each location of these rows in which no address was found; not for one that is not kept."""
+        found = (self._unresolved.get((row["uid"], row["recurrence_id"])) for row in rows if row["location"])
         return [
             Notice(
                 "location_unresolved",
@@ -141,7 +145,8 @@ def _shortened(location: str) -> str:
 
 def content_hash(row: dict[str, Any]) -> bytes:
     """BLAKE2b-128 of the row's meaning: all columns that count as content, in the frame's order."""
-    meaning = json.dumps([row[name] for name in frame.CONTENT], default=_to_json, ensure_ascii=False, sort_keys=True)
+    counted = [row[name] for name in frame.CONTENT if row[name] or name not in frame.ADDED]
+    meaning = json.dumps(counted, default=_to_json, ensure_ascii=False, sort_keys=True)
     return hashlib.blake2b(meaning.encode(), digest_size=16).digest()
 
 
@@ -151,7 +156,17 @@ def _to_json(value: object) -> str:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
-def _left_out(row: dict[str, Any], meaning: Meaning) -> bool:
+def _finished(row: dict[str, Any], meaning: Meaning) -> dict[str, Any]:
+    """The row as the calendar's privacy leaves it, with its hash: what is not kept is not in the hash either."""
+    row = privacy.busy(row) if _is_hidden(row, meaning) else meaning.privacy.applied(row)
+    return {**row, "content_hash": content_hash(row)}
+
+
+def _keeps_hidden(meaning: Meaning) -> bool:
+    return meaning.privacy.private_events == "busy"
+
+
+def _is_hidden(row: dict[str, Any], meaning: Meaning) -> bool:
     return _is_private(row) or _is_marked(row, meaning)
 
 
@@ -163,12 +178,13 @@ def _is_marked(row: dict[str, Any], meaning: Meaning) -> bool:
     return bool(meaning.ignore_marker) and meaning.ignore_marker in (row["description"] or "")
 
 
-def _left_out_notices(rows: list[dict[str, Any]], meaning: Meaning) -> list[Notice]:
+def _hidden_notices(rows: list[dict[str, Any]], meaning: Meaning) -> list[Notice]:
     private = {row["uid"] for row in rows if _is_private(row)}
     marked = {row["uid"] for row in rows if _is_marked(row, meaning)} - private
+    became = 'kept as "Busy"' if _keeps_hidden(meaning) else "left out"
     notices = []
     if private:
-        notices.append(Notice("private", f"Private events were left out: {len(private)}."))
+        notices.append(Notice("private", f"Private events were {became}: {len(private)}."))
     if marked:
-        notices.append(Notice("ignored", f"Events marked {meaning.ignore_marker} were left out: {len(marked)}."))
+        notices.append(Notice("ignored", f"Events marked {meaning.ignore_marker} were {became}: {len(marked)}."))
     return notices

@@ -14,7 +14,12 @@ insert into calimport.calendars (
     days_back,
     days_ahead,
     import_interval,
-    enabled
+    enabled,
+    private_events,
+    attendees_policy,
+    organizer_policy,
+    description_policy,
+    default_reminders
 )
 values (
     %(name)s,
@@ -43,6 +48,11 @@ values (
     %(days_back)s,
     %(days_ahead)s,
     %(interval)s,
-    %(enabled)s
+    %(enabled)s,
+    %(private_events)s,
+    %(attendees_policy)s,
+    %(organizer_policy)s,
+    %(description_policy)s,
+    %(default_reminders)s
 )
 returning id;

@@ -29,6 +29,11 @@ set
     days_ahead = %(days_ahead)s,
     import_interval = %(interval)s,
     enabled = %(enabled)s,
+    private_events = %(private_events)s,
+    attendees_policy = %(attendees_policy)s,
+    organizer_policy = %(organizer_policy)s,
+    description_policy = %(description_policy)s,
+    default_reminders = %(default_reminders)s,
     configured_at = current_timestamp,
     next_import_at = null,
     consecutive_failures = case when %(resumed)s then 0 else consecutive_failures end

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from calimport import reminders
 from calimport.errors import FeedUnparsable
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid
@@ -201,7 +202,7 @@ class _Reader:
             "visibility": self._visibility(item),
             "transparency": one_of(TRANSPARENCIES, item.get("transparency"), "opaque"),
             "color": self._color(item),
-            "reminders": self._reminders(dict_(item.get("reminders")), start_at),
+            **self._reminders(item, start_at),
             "sequence": item["sequence"] if is_number(item.get("sequence")) else None,
             "created_at": instant_or_none(item.get("created")),
             "updated_at": instant_or_none(item.get("updated")),
@@ -260,10 +261,18 @@ class _Reader:
         own = None if all_day else iana_name(text(start_given, "timeZone") or "")
         return (own, "event") if own else (self._context.timezone, self._context.timezone_source)
 
-    def _reminders(self, given: Mapping[str, Any], start_at: datetime) -> list[datetime]:
-        chosen = self._default_reminders if given.get("useDefault") is True else dicts(given.get("overrides"))
-        minutes = {one["minutes"] for one in chosen if is_number(one.get("minutes"))}
-        return sorted(start_at - timedelta(minutes=before) for before in minutes)
+    def _reminders(self, item: Mapping[str, Any], start_at: datetime) -> dict[str, Any]:
+        """Instants and methods. Of an event without ``reminders``, and of a default that is none, nothing is known."""
+        given = dict_(item.get("reminders"))
+        uses_default = given.get("useDefault") is True
+        chosen = self._default_reminders if uses_default else dicts(given.get("overrides"))
+        found = reminders.columns(
+            (start_at - timedelta(minutes=one["minutes"]), text(one, "method") or "")
+            for one in chosen
+            if is_number(one.get("minutes"))
+        )
+        says_nothing = not found["reminders"] and (uses_default or not given)
+        return {**found, "reminder_methods": None} if says_nothing else found
 
 
 def _recurrence_id(original: date | datetime) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from calimport import reminders
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.rfc5545.escaping import split_list, unescape
 from calimport.rfc5545.values import date_or_time, duration
@@ -52,7 +53,7 @@ def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[st
         "visibility": _choice(event, "CLASS", VISIBILITIES, "default"),
         "transparency": _choice(event, "TRANSP", TRANSPARENCIES, "opaque"),
         "color": text(event, "COLOR") or color,
-        "reminders": _reminders(event, start_at, end_at),
+        **_reminders(event, start_at, end_at),
         "sequence": _number(event, "SEQUENCE"),
         "created_at": _stamp(event, "CREATED"),
         "updated_at": _stamp(event, "LAST-MODIFIED"),
@@ -70,26 +71,51 @@ def _recurrence_id(moment: date | datetime | None) -> str | None:
     return moment.isoformat()
 
 
-def _reminders(event: Component, start: datetime, end: datetime) -> list[datetime]:
-    """Instants of the event's VALARMs (RFC 5545, 3.6.6): absolute, or relative to the start or the end.
+#: The methods of ACTION (3.8.6.1); any other, and none, is as DISPLAY.
+_METHODS: Final = {"DISPLAY": "popup", "EMAIL": "email", "AUDIO": "audio"}
+#: An alarm that repeats a thousand times is a mistake or worse.
+_MOST_REPEATS: Final = 20
 
-    An alarm that cannot be read reminds of nothing; the event stands.
+
+def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, Any]:
+    """Instants and methods of the event's VALARMs (RFC 5545, 3.6.6).
+
+    An alarm that cannot be read reminds of nothing; the event stands. So does one with ACTION:NONE, by which Apple
+    says that the calendar's defaults are not wanted.
     """
-    instants = set()
-    for alarm in event.walk("VALARM"):
-        trigger = alarm.first("TRIGGER")
-        if trigger is None:
+    alarms = event.walk("VALARM")
+    found = []
+    for alarm in alarms:
+        action = (text(alarm, "ACTION") or "").strip().upper()
+        if action == "NONE":
             continue
         try:
-            if trigger.value.lstrip("+-").upper().startswith("P"):
-                before = duration(trigger.value, [])
-                related = (trigger.parameter("RELATED") or "").upper()
-                instants.add((end if related == "END" else start) + timedelta(before.days) + before.exact)
-            elif isinstance(at := date_or_time(trigger.value, []), datetime):
-                instants.add(instant(at, _UTC))
+            found += [(at, _METHODS.get(action, "popup")) for at in _instants(alarm, start, end)]
         except (ValueError, OverflowError):
             continue
-    return sorted(instants)
+    if not alarms:
+        return {"reminders": [], "reminder_methods": None}
+    return reminders.columns(found)
+
+
+def _instants(alarm: Component, start: datetime, end: datetime) -> list[datetime]:
+    """The trigger (3.8.6.3), absolute or relative to start or end, and REPEAT times DURATION after it (3.8.6.2)."""
+    trigger = alarm.first("TRIGGER")
+    if trigger is None:
+        return []
+    if trigger.value.lstrip("+-").upper().startswith("P"):
+        away = duration(trigger.value, [])
+        related = (trigger.parameter("RELATED") or "").upper()
+        first = (end if related == "END" else start) + timedelta(away.days) + away.exact
+    elif isinstance(at := date_or_time(trigger.value, []), datetime):
+        first = instant(at, _UTC)
+    else:
+        return []
+    repeats, pause = _number(alarm, "REPEAT"), alarm.first("DURATION")
+    if pause is None or not repeats or repeats < 0:
+        return [first]
+    each = duration(pause.value, [])
+    return [first + count * (timedelta(each.days) + each.exact) for count in range(min(repeats, _MOST_REPEATS) + 1)]
 
 
 def _person(address: Property | None, *, status: bool = False) -> dict[str, str | None] | None:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
+from calimport import privacy
 from calimport.budgets import Rate, host_key
 from calimport.errors import CalimportError, SourceUnsupported
 from calimport.fetching import Http, http_url
@@ -148,6 +149,8 @@ def _fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Wind
         run.strategy,
         run.place_id,
         run.place_address,
+        privacy.of_calendar(run).fingerprint(),
+        run.default_reminders,
         settings.ignore_marker,
         settings.max_occurrences,
         VERSION,

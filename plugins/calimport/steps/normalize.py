@@ -12,7 +12,7 @@ import pandas as pd
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from calimport import frame, geocoding
+from calimport import frame, geocoding, privacy, reminders
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized
 from calimport.normalizing import normalize as normalize_feed
@@ -89,6 +89,8 @@ def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
             activity_type=run.activity_type,
             placing=placing,
             ignore_marker=step.settings.ignore_marker,
+            privacy=privacy.of_calendar(run),
+            default_reminders=reminders.read(run.default_reminders) if run.default_reminders else (),
         ),
     )
     found = step.connection.execute(

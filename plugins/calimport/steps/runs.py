@@ -64,6 +64,11 @@ class Run:
     timezone: str | None
     activity_type: str
     strategy: str
+    private_events: str
+    attendees_policy: str
+    organizer_policy: str
+    description_policy: str
+    default_reminders: str | None
     place_id: int | None
     days_back: int
     days_ahead: int
