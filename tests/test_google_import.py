@@ -10,9 +10,12 @@ from tests.loopback import Loopback
 from tests.test_google import (  # noqa: F401 - fixtures
     TEAM,
     airflow_home,
+    bare,
     calendar,
     event,
     fake,
+    instance,
+    series,
     server,
     service_account,
 )
@@ -109,3 +112,43 @@ def test_a_page_that_fails_deletes_nothing(importer, fake, place, failure, error
 
     assert importer.rows("team", "id", "uid", "xmin") == before
     assert importer.state("team")["error_class"] == error_class
+
+
+# A series, by what changed of it
+
+WEEKLY = series("weekly", "2026-11-09T10:00:00Z", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE", **DEFAULT)
+INSTANCES = ["2026-11-11T10:00:00Z", "2026-11-16T10:00:00Z", "2026-11-18T10:00:00Z", "2026-11-23T10:00:00Z",
+             "2026-11-25T10:00:00Z"]  # fmt: skip
+LATER = {"start": {"dateTime": "2026-11-19T15:00:00Z"}, "end": {"dateTime": "2026-11-19T16:00:00Z"}}
+MOVED = instance("weekly", INSTANCES[2], **LATER)
+CANCELLED = bare("weekly", {"dateTime": INSTANCES[2]})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([WEEKLY], [WEEKLY, MOVED], [("update", INSTANCES[2])]),
+        ([WEEKLY], [WEEKLY, CANCELLED], [("update", INSTANCES[2])]),
+        ([WEEKLY, MOVED], [WEEKLY], [("update", INSTANCES[2])]),
+        ([WEEKLY, MOVED], [{**WEEKLY, "location": "Hall"}, MOVED],
+         [("update", one) for one in INSTANCES if one != INSTANCES[2]]),
+        ([WEEKLY], [{**WEEKLY, "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=MO"]}],
+         [("delete", INSTANCES[0]), ("delete", INSTANCES[2]), ("delete", INSTANCES[4])]),
+        ([WEEKLY, MOVED], [], [("delete", one) for one in INSTANCES]),
+        ([], [WEEKLY], [("insert", one) for one in INSTANCES]),
+    ],
+)  # fmt: skip
+def test_what_changed_of_a_series_changes_its_rows_and_no_others(importer, fake, before, after, expected):  # noqa: F811
+    others = [dict(TALK, id=f"talk{number}", iCalUID=f"talk{number}") for number in range(20)]
+    fake.calendars[TEAM] = calendar(*others, *before)
+    importer.run()
+    last = importer.last_run()
+    fake.calendars[TEAM] = calendar(*others, *after)
+    fake.requests.clear()
+
+    importer.run()
+
+    assert fake.requests == {"events": 1}
+    assert sorted((action, recurrence_id) for action, _, recurrence_id, _ in importer.history(last)) == expected
+    fake.expire()
+    assert importer.run(force=True).changed == 0

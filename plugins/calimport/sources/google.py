@@ -19,16 +19,16 @@ import json
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import quote
 
 from calimport.budgets import Rate
-from calimport.completeness import Page, objects, pages, part
+from calimport.completeness import Page, objects, pages
 from calimport.errors import CalimportError, FeedIncomplete, FeedNotFound, FeedUnparsable
 from calimport.fetching import Http
 from calimport.json_text import canonical
 from calimport.sources.base import Feed, FetchRequest
-from calimport.sources.google_address import calendar_id
+from calimport.sources.google_address import calendar_id, quoted
 from calimport.sources.google_api import Api, SyncTokenExpired
+from calimport.sources.google_colors import colors_of, labels_of, used
 from calimport.sources.google_events import parse
 from calimport.zones import iana_name
 
@@ -93,8 +93,8 @@ async def _whole(api: Api, calendar: str) -> Feed:
     entry = repeated | entry
     document = {
         "calendar": entry,
-        "colors": await _colors(api, events, known=()),
-        "labels": await _labels(api, calendar, events, known=()),
+        "colors": await colors_of(api, events, known=()),
+        "labels": await labels_of(api, calendar, events, known=()),
         "events": _standing(events),
     }
     return Feed(
@@ -113,8 +113,8 @@ async def _changes(api: Api, calendar: str, known: Mapping[str, Any]) -> Feed:
     repeated, events, token = await _events(api, calendar, {"syncToken": str(known["sync_token"])})
     document = {
         "calendar": repeated if repeated != known.get("calendar") else {},
-        "colors": await _colors(api, events, known=known.get("colors", ())),
-        "labels": await _labels(api, calendar, events, known=known.get("labels", ())),
+        "colors": await colors_of(api, events, known=known.get("colors", ())),
+        "labels": await labels_of(api, calendar, events, known=known.get("labels", ())),
         "events": sorted(events, key=_key),
     }
     validators = _validators(calendar, token, repeated, events, known)
@@ -137,8 +137,8 @@ def _validators(
         "sync_token": token,
         "parameters": _LISTING | {"calendar": calendar},
         "calendar": dict(repeated),
-        "colors": sorted({*known.get("colors", ()), *_used(events, "colorId", ())}),
-        "labels": sorted({*known.get("labels", ()), *_used(events, "eventLabelId", ())}),
+        "colors": sorted({*known.get("colors", ()), *used(events, "colorId", ())}),
+        "labels": sorted({*known.get("labels", ()), *used(events, "eventLabelId", ())}),
     }
 
 
@@ -146,7 +146,7 @@ async def _entry(api: Api, calendar: str) -> dict[str, Any]:
     """The calendar's own data, from the user's list, where colours are; a service account's calendar is not on it."""
     for collection in ("/users/me/calendarList", "/calendars"):
         try:
-            found = await api.get(f"{collection}/{_quoted(calendar)}")
+            found = await api.get(f"{collection}/{quoted(calendar)}")
         except FeedNotFound:
             continue
         except CalimportError:
@@ -173,7 +173,7 @@ async def _events(
     async def ask(page_token: str | None) -> Page:
         nonlocal token
         own = {"pageToken": page_token} if page_token else {}
-        page = await api.get(f"/calendars/{_quoted(calendar)}/events", _LISTING | changes | own)
+        page = await api.get(f"/calendars/{quoted(calendar)}/events", _LISTING | changes | own)
         items = objects(page.get("items"), "events")
         head.update({name: page[name] for name in _REPEATED_FIELDS if name in page})
         token = page.get("nextSyncToken")
@@ -207,47 +207,6 @@ def _standing(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _key(item: Mapping[str, Any]) -> str:
     return str(item.get("id") or canonical(item))
-
-
-async def _colors(api: Api, events: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
-    """The palette's entries that the events use and that are not known; asked for only if there are some."""
-    used = _used(events, "colorId", known)
-    if not used:
-        return {}
-    try:
-        with part("colors"):
-            palette = (await api.get("/colors")).get("event")
-    except FeedIncomplete:
-        if api.replayed:
-            return {}
-        raise
-    palette = palette if isinstance(palette, dict) else {}
-    return {color: palette[color] for color in used if color in palette}
-
-
-async def _labels(api: Api, calendar: str, events: Iterable[Mapping[str, Any]], known: Iterable[str]) -> dict[str, Any]:
-    """The calendar's labels that the events have and that are not known: what replaced the palette."""
-    used = _used(events, "eventLabelId", known)
-    if not used:
-        return {}
-    try:
-        with part("labels"):
-            given = (await api.get(f"/calendars/{_quoted(calendar)}")).get("labelProperties")
-    except FeedIncomplete:
-        if api.replayed:
-            return {}
-        raise
-    listed = given.get("eventLabels") if isinstance(given, dict) else None
-    labels = {one.get("id"): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
-    return {label: labels[label] for label in used if label in labels}
-
-
-def _used(events: Iterable[Mapping[str, Any]], name: str, known: Iterable[str]) -> list[str]:
-    return sorted({item[name] for item in events if isinstance(item.get(name), str) and item[name]} - set(known))
-
-
-def _quoted(calendar: str) -> str:
-    return quote(calendar, safe="")
 
 
 def _zone(calendar: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 from calimport.errors import SourceUnsupported
 
@@ -26,6 +26,11 @@ def calendar_id(source: str | None) -> str:
     if len(found) > 1:
         raise SourceUnsupported("This address shows several calendars. Please give the id of one of them.")
     return found.pop()
+
+
+def quoted(calendar: str) -> str:
+    """An id as a part of a path."""
+    return quote(calendar, safe="")
 
 
 def _decoded(value: str) -> str:
