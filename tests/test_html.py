@@ -87,6 +87,19 @@ def test_whatever_stands_before_it_a_script_is_found(noise):
     assert [one.text for one in page.scripts("x")] == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("content", "is_whole"),
+    [
+        (b"<html><body>x</body></html><!-- 5 ms -->\n", True),
+        (b"<p>a part of a page", True),
+        (b"<!doctype html><HTML lang=en><body>x</body></HTML >", True),
+        (b"<!doctype html><html lang=en><body>x", False),
+    ],
+)
+def test_whether_it_ends(content, is_whole):
+    assert parse(content).is_whole is is_whole
+
+
 def test_nothing_and_too_much():
     assert parse(b"").elements == []
     assert parse(b" \n").elements == []

@@ -27,6 +27,8 @@ _READ_AS: Final = {"iso8859-1": "cp1252", "ascii": "cp1252"}
 #: `idna` and `punycode` take time by the square of the length; the others are no charsets of pages.
 _NO_CHARSETS: Final = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"})
 _INNERMOST: Final = 32
+#: Characters. Where `<html>` begins, and where it ends, before what statistics and comments add.
+_TAIL: Final = 8192
 _KEPT: Final = frozenset({"a", "base", "iframe", "link", "meta", "script", "title"})
 
 
@@ -52,6 +54,8 @@ class Page:
     elements: list[Element] = field(default_factory=list)
     #: Every ``id``.
     ids: set[str] = field(default_factory=set)
+    #: False where ``<html>`` begins and does not end: perhaps the rest is missing.
+    is_whole: bool = True
 
     def scripts(self, mime_type: str | None = None) -> list[Element]:
         """The scripts of a type (``application/ld+json``), whatever parameters it has; None: all of them."""
@@ -133,7 +137,8 @@ def parse(content: bytes, content_type: str = "") -> Page:
             raise FeedUnparsable(detail=f"HTML: {error.msg}") from None
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log.filter_from_fatals()):
         raise FeedUnparsable(detail="HTML: a script or text larger than the parser allows")
-    return Page(collector.elements, collector.ids)
+    is_whole = "</html" in text[-_TAIL:].lower() or "<html" not in text[:_TAIL].lower()
+    return Page(collector.elements, collector.ids, is_whole)
 
 
 class _Collector:

@@ -57,18 +57,19 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
 
 
 def described(page: html.Page, response: Response) -> dict[str, Any]:
-    """The page's events, sorted, and how many of its scripts are damaged.
+    """The page's events, sorted, and how many of its parts are damaged.
 
     :raises FeedUnparsable: it has no script in JSON-LD, or all that it has are damaged.
     """
     scripts = [one.text for one in page.scripts("application/ld+json") if one.text.strip()]
     events, damaged = json_ld.read(scripts, response.url)
-    if len(scripts) == damaged:
+    if damaged == len(scripts):
         raise FeedUnparsable(
             "This page does not describe its events in a way that programs can read. "
             "Please look for a calendar feed on it (often called iCal, ICS or subscribe).",
             detail=f"{damaged} damaged of {len(scripts)} scripts in JSON-LD",
         )
+    damaged += not page.is_whole
     return {"events": sorted(events, key=json_text.canonical), "damaged": damaged}
 
 

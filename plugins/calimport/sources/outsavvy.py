@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from calimport.completeness import part
-from calimport.errors import FeedNotFound, FeedTooLarge, FeedUnparsable, RequestNotRecorded
+from calimport.errors import FeedNotFound, FeedTooLarge, FeedTruncated, FeedUnparsable, RequestNotRecorded
 from calimport.fetching import Http, Response, raise_for_status
 from calimport.json_text import canonical
 from calimport.sources import html, json_ld, ld_json
@@ -30,6 +30,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
     :raises FeedNotFound: OutSavvy knows no such organiser.
     :raises FeedUnparsable: the page is not an organiser's.
+    :raises FeedTruncated: the page ends before its end.
     :raises FeedIncomplete: the page of an event cannot be had, or describes none.
     :raises CalimportError: the organiser's page cannot be fetched.
     """
@@ -54,7 +55,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
             events += [one for one in own if one["url"] == link]
             continue
         events += found["events"]
-        damaged += found["damaged"]
+        damaged += found["damaged"] or not found["events"]
     document = {"title": ld_json.title(page), "events": sorted(events, key=canonical), "damaged": damaged}
     return replace(Feed.of_json(document), timezone=_ZONE)
 
@@ -73,7 +74,10 @@ async def _organiser(url: str, http: Http) -> tuple[html.Page, Response]:
             "OutSavvy has no such organiser any more: it was deleted or renamed. Please give its new address.",
             detail=error.detail,
         ) from error
-    return html.parse(response.content, response.headers.get("content-type", "")), response
+    page = html.parse(response.content, response.headers.get("content-type", ""))
+    if not page.is_whole:
+        raise FeedTruncated(detail="the organiser's page does not end")
+    return page, response
 
 
 def _links(page: html.Page, url: str) -> list[str]:
