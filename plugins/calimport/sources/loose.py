@@ -59,13 +59,16 @@ def starting(value: Any) -> date | datetime:
     return moment(required(value, "start"))
 
 
-def ending(value: Any) -> date | datetime | None:
-    """When it ends; None where it does not say.
+def ending(value: Any, start: date | datetime | None = None) -> date | datetime | None:
+    """When it ends; None where it does not say, or not so that anybody could tell.
 
-    :raises ValueError: it says, but not so that anybody could tell.
+    :param start: of which a date ends with a date, and a time with a time.
     """
-    found = text(value)
-    return None if found is None else moment(found)
+    try:
+        end = moment(text(value) or "")
+    except ValueError:
+        return None
+    return end if start is None or isinstance(end, datetime) is isinstance(start, datetime) else None
 
 
 def epoch_milliseconds(value: Any) -> datetime:

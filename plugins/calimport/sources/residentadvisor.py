@@ -65,11 +65,11 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     rows = Rows(context)
     for event in document["events"]:
         with rows.item(uid=event.get("id"), title=event.get("title")):
-            path = text(event.get("contentUrl"))
+            path, start = text(event.get("contentUrl")), starting(event.get("startTime"))
             rows.add(
                 uid=required(event.get("id"), "id"),
-                start=starting(event.get("startTime")),
-                end=ending(event.get("endTime")),
+                start=start,
+                end=ending(event.get("endTime"), start),
                 title=text(event.get("title")),
                 description=text(event.get("content")),
                 location=_place(event, document),

@@ -94,8 +94,12 @@ def _meaning(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _times(event: dict[str, Any]) -> tuple[datetime, datetime | None]:
-    start, end = event.get("startDate"), event.get("endDate")
-    return epoch_milliseconds(start), None if end is None else epoch_milliseconds(end)
+    """:raises ValueError, OverflowError: it says no start."""
+    start = epoch_milliseconds(event.get("startDate"))
+    try:
+        return start, epoch_milliseconds(event.get("endDate"))
+    except (ValueError, OverflowError):
+        return start, None
 
 
 def _past_ends(past: list[dict[str, Any]]) -> list[datetime]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from calimport import json_text
+from calimport.completeness import objects
 from calimport.errors import CalimportError, FeedIsWebPage
 from calimport.fetching import Http, raise_for_status
 from calimport.sources import html
@@ -44,7 +45,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
             "This page shows no events that we can read. Please give the address of the page on which the site's events"
             " are listed."
         )
-    events = {str(event.get("id")): _meaning(event) for one in lists for event in one["events"]}
+    events = {str(event.get("id")): _meaning(event) for one in lists for event in objects(one["events"], "events")}
     document = {
         "site": _site(response.url),
         "title": page.title,
@@ -66,11 +67,11 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
         if config.get("scheduleTbd"):
             continue
         with rows.item(uid=event.get("id"), title=event.get("title")):
-            slug = text(event.get("slug"))
+            slug, start = text(event.get("slug")), starting(config.get("startDate"))
             rows.add(
                 uid=required(event.get("id"), "id"),
-                start=starting(config.get("startDate")),
-                end=ending(config.get("endDate")),
+                start=start,
+                end=ending(config.get("endDate"), start),
                 zone=text(config.get("timeZoneId")),
                 status="cancelled" if str(event.get("status")).upper() in ("CANCELED", "CANCELLED") else None,
                 title=text(event.get("title")),
@@ -107,7 +108,7 @@ def _event_lists(value: Any, depth: int, *, is_of_app: bool) -> Iterator[dict[st
         return
     events = value.get("events")
     if isinstance(events, list) and (any(map(_is_event, events)) or (is_of_app and not events)):
-        yield value | {"events": [one for one in events if isinstance(one, dict)]}
+        yield value
         return
     for name, one in value.items():
         yield from _event_lists(one, depth - 1, is_of_app=is_of_app or name == "appsWarmupData")
