@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from calimport import database
@@ -14,6 +15,11 @@ from dev import postgres
 
 # It holds tests and is no test file: without this its assertions would say nothing.
 pytest.register_assert_rewrite("tests.source_conformance")
+
+# The same examples at every run, so that a change fails or passes for what it is. `--hypothesis-profile=default` looks
+# for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 _numbers = itertools.count()
 
