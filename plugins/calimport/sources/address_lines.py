@@ -7,22 +7,28 @@ from typing import Any
 from calimport.sources.loose import listed, text
 
 
-def address_line(*lines: Any, towns: tuple[Any, ...] = (), postcode: Any = None) -> str | None:
+def address_line(*lines: Any, towns: tuple[Any, ...] = (), postcode: Any = None, country: Any = None) -> str | None:
     """``The Hall, 1 High Street, Leeds, LS1 4AB``; None where nothing is known.
 
     :param lines: the name and the lines of the address.
-    :param towns: town, region, country: each unless the lines hold it already. Codes of two letters are no names.
+    :param towns: town, region: each unless the lines hold it already.
     :param postcode: unless the lines hold it already.
+    :param country: the same, where it is a name and no code of two or three letters.
     """
     found = listed(*lines) or ""
     for town in towns:
-        name = text(town)
-        if name and len(name) > 2 and name.casefold() not in (part.strip().casefold() for part in found.split(",")):
-            found = listed(found, name) or ""
+        found = _with(found, text(town))
     code = text(postcode)
     if code and _bare(code) not in _bare(found):
         found = listed(found, code) or ""
-    return found or None
+    nation = text(country)
+    return _with(found, nation if nation and len(nation) > 3 else None) or None
+
+
+def _with(found: str, name: str | None) -> str:
+    if not name or name.casefold() in (part.strip().casefold() for part in found.split(",")):
+        return found
+    return listed(found, name) or ""
 
 
 def _bare(value: str) -> str:

@@ -170,7 +170,7 @@ def _place(place: dict[str, Any]) -> str | None:
             *("addressRegion", "postalCode", "addressCountry"),
         )
     )
-    return address_line(name, street, box, towns=(town, region, country), postcode=code)
+    return address_line(name, street, box, towns=(town, region), postcode=code, country=country)
 
 
 def _online_type(link: str | None) -> str | None:
