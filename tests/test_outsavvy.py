@@ -19,7 +19,7 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 class TestConformance(SourceConformance):
     kind = "outsavvy"
     source = ORGANISER
-    hosts = (HOST,)
+    hosts = (HOST, "outsavvy.com")
 
     def answers(self, samples):
         links = "".join(f'<div><div><a href="/event/{one.uid}/x">x</a></div></div>' for one in samples)

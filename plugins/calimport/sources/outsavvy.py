@@ -17,7 +17,7 @@ from calimport.json_text import canonical
 from calimport.sources import html, json_ld, ld_json
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 
-HOSTS: Final = ("www.outsavvy.com",)
+HOSTS: Final = ("www.outsavvy.com", "outsavvy.com")
 RETAINS_PAST: Final = False
 
 _ZONE: Final = "Europe/London"
