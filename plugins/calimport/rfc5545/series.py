@@ -15,20 +15,17 @@ from itertools import chain, islice
 from typing import Final, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
+from calimport.rfc5545 import clocks, lengths
 from calimport.rfc5545.events import Date, Event
 from calimport.rfc5545.recurrence import Steps, makes_start, starts
 from calimport.rfc5545.rules import Rule
 from calimport.rfc5545.values import Duration
-from calimport.windows import Window, instant
+from calimport.windows import Window
 
 #: To move an instance takes as long as so many periods of its rule.
 _OF_A_MOVE: Final = 5
 _DAY: Final = timedelta(days=1)
 _NOTHING: Final = timedelta()
-#: The longest leap of a zone's clock is a day: Samoa changed sides of the date line.
-_LEAP: Final = timedelta(days=1)
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC, microsecond=0)
-
 #: The original start of an instance: its identity. A date in a series of dates, an instant in UTC in one of times.
 Original: TypeAlias = date | datetime
 
@@ -51,7 +48,7 @@ class Occurrence:
         """The instants in UTC that it lies between; a date lies in ``zone``."""
         if isinstance(self.start, datetime) and isinstance(self.end, datetime):
             return self.start, self.end
-        return _midnight(self.start, zone), _midnight(self.end, zone)
+        return clocks.midnight(self.start, zone), clocks.midnight(self.end, zone)
 
 
 def expand(
@@ -107,7 +104,7 @@ class _Series:
         self.excluded = {
             self.original(one)
             for one in master.exdates
-            if isinstance(one, datetime) and (not self.all_day or _is_midnight(one, zone))
+            if isinstance(one, datetime) and (not self.all_day or clocks.is_midnight(one, zone))
         }
         self.exclusion_rules = [(rule, self._until(rule)) for rule in master.exclusion_rules]
         #: A rule that ends before DTSTART makes nothing: so producers write a series that was removed whole.
@@ -177,23 +174,23 @@ class _Series:
             if until.tzinfo is None:
                 return until
             if self.all_day:
-                return _at_midnight(_day_meant(until, self.zone))
-            return _wall(until, self.wall_zone)
-        return _at_midnight(until)
+                return clocks.at_midnight(clocks.day_meant(until, self.zone))
+            return clocks.wall(until, self.wall_zone)
+        return clocks.at_midnight(until)
 
     def _bounds(self) -> tuple[datetime, datetime]:
         """The wall-clock starts whose occurrences can touch the window, however long they are or far they move."""
-        later, earlier = _length(self.master), _NOTHING
+        later, earlier = lengths.length(self.master), _NOTHING
         # Nominal days may be longer than 24 hours, and other zones change at other times.
         loose = self.ranges or (self.master.duration is not None and self.master.duration.days)
         for original, override in self.ranges:
             moved = self.wall_of(override.start) - self.wall(original)
-            later = max(later, _length(override) + moved)
+            later = max(later, lengths.length(override) + moved)
             earlier = max(earlier, -moved)
-        slack = _LEAP if loose else _NOTHING
+        slack = clocks.LEAP if loose else _NOTHING
         return (
-            _wall_around(_earlier(self.window.start, later + slack), self.wall_zone, -_LEAP),
-            _wall_around(_later(self.window.end, earlier + slack), self.wall_zone, _LEAP),
+            clocks.wall_around(clocks.earlier(self.window.start, later + slack), self.wall_zone, -clocks.LEAP),
+            clocks.wall_around(clocks.later(self.window.end, earlier + slack), self.wall_zone, clocks.LEAP),
         )
 
     def _instance(self, original: Original, wall: datetime, rdate: Date | None) -> Occurrence:
@@ -204,17 +201,17 @@ class _Series:
             since, override = self.ranges[at]
             return self._moved(override, original, wall, wall - self.wall(since))
         if rdate is not None and rdate.end is not None and isinstance(original, datetime):
-            return Occurrence(self.master, original, _period_end(rdate.end, wall, self.wall_zone), original)
-        return Occurrence(self.master, original, _end(self.master, original, wall), original)
+            return Occurrence(self.master, original, lengths.period_end(rdate.end, wall, self.wall_zone), original)
+        return Occurrence(self.master, original, lengths.end(self.master, original, wall), original)
 
     def _moved(self, override: Event, original: Original, wall: datetime, later: timedelta) -> Occurrence:
         """A later instance of a THISANDFUTURE override: as far from it, on the wall clock, as their originals are."""
         if not isinstance(override.start, datetime):
-            day = _day_later(override.start, later.days)
-            return Occurrence(override, day, _end(override, day, _at_midnight(day)), original)
-        wall = _later(override.start.replace(tzinfo=None), later).replace(tzinfo=None)
-        start = _utc(wall.replace(tzinfo=override.start.tzinfo))
-        return Occurrence(override, start, _end(override, start, wall), original)
+            day = clocks.day_later(override.start, later.days)
+            return Occurrence(override, day, lengths.end(override, day, clocks.at_midnight(day)), original)
+        wall = clocks.later(override.start.replace(tzinfo=None), later).replace(tzinfo=None)
+        start = clocks.utc(wall.replace(tzinfo=override.start.tzinfo))
+        return Occurrence(override, start, lengths.end(override, start, wall), original)
 
     def _with_length(self, override: Event, original: Original) -> Event:
         """An override that names its instance and no start of its own begins, and lasts, as its instance would."""
@@ -223,14 +220,14 @@ class _Series:
         if self.all_day:
             if gives_length and override.all_day:
                 return replace(override, start=original)
-            return replace(override, start=original, end=None, duration=Duration(days=_days(master)))
-        start = _in_zone(cast("datetime", original), self.wall_zone)
+            return replace(override, start=original, end=None, duration=Duration(days=lengths.days(master)))
+        start = clocks.in_zone(cast("datetime", original), self.wall_zone)
         if gives_length:
             end = override.end
             if end is not None and not isinstance(end, datetime):
-                end = _at_midnight(end).replace(tzinfo=self.wall_zone)
+                end = clocks.at_midnight(end).replace(tzinfo=self.wall_zone)
             return replace(override, start=start, end=end)
-        return replace(override, start=start, duration=master.duration or Duration(exact=_length(master)))
+        return replace(override, start=start, duration=master.duration or Duration(exact=lengths.length(master)))
 
     def is_excluded(self, original: Original) -> bool:
         if original in self.excluded:
@@ -254,7 +251,7 @@ class _Series:
         """The instance that a RECURRENCE-ID names. A DATE in a series of times names the instance of that day."""
         if self.all_day or isinstance(recurrence_id, datetime):
             return self.original(recurrence_id)
-        first, last = _at_midnight(recurrence_id), datetime.combine(recurrence_id, time(23, 59, 59))
+        first, last = clocks.at_midnight(recurrence_id), datetime.combine(recurrence_id, time(23, 59, 59))
         made = (wall for rule, until in self.rules for wall in islice(self._starts(rule, until, first, last), 1))
         added = (self.wall(self._rdate(rdate)) for rdate in self.master.rdates)
         for wall in chain((self.start,), made, added):
@@ -265,21 +262,21 @@ class _Series:
     def original(self, value: date | datetime) -> Original:
         """``value`` as the identity of an instance of this series: a date of a series of dates, else an instant."""
         if self.all_day:
-            return _day_meant(value, self.zone) if isinstance(value, datetime) else value
-        return _utc(value) if isinstance(value, datetime) else self.original_of_wall(_at_midnight(value))
+            return clocks.day_meant(value, self.zone) if isinstance(value, datetime) else value
+        return clocks.utc(value) if isinstance(value, datetime) else self.original_of_wall(clocks.at_midnight(value))
 
     def original_of_wall(self, wall: datetime) -> Original:
-        return wall.date() if self.all_day else _utc(wall.replace(tzinfo=self.wall_zone))
+        return wall.date() if self.all_day else clocks.utc(wall.replace(tzinfo=self.wall_zone))
 
     def wall(self, value: date | datetime) -> datetime:
         """``value`` on the wall clock of the series."""
         if not isinstance(value, datetime):
-            return _at_midnight(value)
-        return value.replace(tzinfo=None) if value.tzinfo is self.wall_zone else _wall(value, self.wall_zone)
+            return clocks.at_midnight(value)
+        return value.replace(tzinfo=None) if value.tzinfo is self.wall_zone else clocks.wall(value, self.wall_zone)
 
     def wall_of(self, value: date | datetime) -> datetime:
         """``value`` on its own wall clock."""
-        return value.replace(tzinfo=None) if isinstance(value, datetime) else _at_midnight(value)
+        return value.replace(tzinfo=None) if isinstance(value, datetime) else clocks.at_midnight(value)
 
 
 def _masters(masters: list[Event]) -> list[Event]:
@@ -300,140 +297,15 @@ def _by_sequence(overrides: list[Event]) -> list[Event]:
 def _occurrence(event: Event, original: Original | None) -> Occurrence:
     start = event.start
     if not isinstance(start, datetime):
-        return Occurrence(event, start, _end(event, start, _at_midnight(start)), original)
-    at = _utc(start)
-    return Occurrence(event, at, _end(event, at, start.replace(tzinfo=None)), original)
-
-
-def _end(event: Event, start: date | datetime, wall: datetime) -> date | datetime:
-    """The end of an instance of ``event`` that starts at ``start``, which the wall clock calls ``wall``.
-
-    A DTEND gives every instance the same exact length, a DURATION the same nominal one (3.8.5.3). Without either a time
-    has no length and a date is one day (3.6.1). An end before the start is read as no end.
-    """
-    if not isinstance(start, datetime):
-        return _day_later(start, _days(event))
-    if event.duration is None or not event.duration.days:
-        return _later(start, _length(event))
-    zone = cast("datetime", event.start).tzinfo
-    try:
-        after_days = _utc((wall + timedelta(event.duration.days)).replace(tzinfo=zone))
-        return max(start, _later(after_days, event.duration.exact))
-    except OverflowError:
-        return _LAST
-
-
-def _length(event: Event) -> timedelta:
-    """The exact length of a timed event, the whole days of one of dates; never negative."""
-    if event.all_day:
-        return timedelta(days=_days(event))
-    if event.duration is not None:
-        return max(_NOTHING, timedelta(event.duration.days) + event.duration.exact)
-    if event.end is None:
-        return _NOTHING
-    return max(_NOTHING, _utc(cast("datetime", event.end)) - _utc(cast("datetime", event.start)))
-
-
-def _days(event: Event) -> int:
-    """Days of an event of dates, at least one; hours of a DURATION count for the day they reach into."""
-    if event.duration is not None:
-        return max(1, event.duration.days - (-event.duration.exact // _DAY))
-    if event.end is None:
-        return 1
-    return max(1, (event.end - event.start).days)
-
-
-def _period_end(end: date | datetime | Duration, wall: datetime, zone: tzinfo) -> datetime:
-    """The end of an RDATE that is a PERIOD and starts at ``wall``."""
-    start = _utc(wall.replace(tzinfo=zone))
-    if isinstance(end, Duration):
-        after_days = _utc(_later(wall, timedelta(end.days)).replace(tzinfo=zone))
-        return max(start, _later(after_days, end.exact))
-    return max(start, _utc(end) if isinstance(end, datetime) else _utc(_at_midnight(end).replace(tzinfo=zone)))
-
-
-def _day_meant(moment: datetime, zone: ZoneInfo) -> date:
-    """The day that a time means where a date is due: the day of its own zone.
-
-    A time in UTC stands for a day of the calendar's zone, but midnight in UTC, as many write a date, for its own day.
-    """
-    if moment.tzinfo is UTC and moment.time() != time.min:
-        return _wall(moment, zone).date()
-    return moment.date()
-
-
-def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
-    """Whether a time stands for a day: it is midnight where it is written, or in the calendar's zone."""
-    return time.min in (moment.time(), _wall(moment, zone).time())
+        return Occurrence(event, start, lengths.end(event, start, clocks.at_midnight(start)), original)
+    at = clocks.utc(start)
+    return Occurrence(event, at, lengths.end(event, at, start.replace(tzinfo=None)), original)
 
 
 def _original(value: date | datetime) -> Original:
-    return _utc(value) if isinstance(value, datetime) else value
+    return clocks.utc(value) if isinstance(value, datetime) else value
 
 
 def _comparable(original: Original) -> datetime:
     """Dates and instants in one order; within one series there is one kind of them."""
-    return original if isinstance(original, datetime) else _at_midnight(original).replace(tzinfo=UTC)
-
-
-def _at_midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    try:
-        return instant(day, zone)
-    except OverflowError:  # the zone's midnight of the first or the last day of all
-        return _FIRST if day.year == 1 else _LAST
-
-
-def _utc(moment: datetime) -> datetime:
-    """``moment`` in UTC; what lies beyond the years 1 to 9999 there is their end."""
-    if moment.tzinfo is UTC:
-        return moment
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return _FIRST if moment.year == 1 else _LAST
-
-
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment
-
-
-def _wall(moment: datetime, zone: tzinfo) -> datetime:
-    return _in_zone(moment, zone).replace(tzinfo=None)
-
-
-def _later(moment: datetime, length: timedelta) -> datetime:
-    try:
-        return moment + length
-    except OverflowError:
-        return _LAST
-
-
-def _day_later(day: date, days: int) -> date:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return date.max
-
-
-def _earlier(moment: datetime, length: timedelta) -> datetime:
-    try:
-        return moment - length
-    except OverflowError:
-        return _FIRST
-
-
-def _wall_around(moment: datetime, zone: tzinfo, leap: timedelta) -> datetime:
-    """``moment`` on the wall clock of ``zone``; ``leap`` further where the clock is changed within a day of it."""
-    try:
-        if (moment - _LEAP).astimezone(zone).utcoffset() == (moment + _LEAP).astimezone(zone).utcoffset():
-            return moment.astimezone(zone).replace(tzinfo=None)
-        return moment.astimezone(zone).replace(tzinfo=None) + leap
-    except OverflowError:
-        return datetime.min if moment.year < 5000 else datetime.max.replace(microsecond=0)
+    return original if isinstance(original, datetime) else clocks.at_midnight(original).replace(tzinfo=UTC)
