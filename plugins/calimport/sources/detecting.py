@@ -23,7 +23,7 @@ from calimport.sources.base import Feed, FetchRequest, Notice
 
 if TYPE_CHECKING:
     from calimport.fetching import Http, Response
-    from calimport.sources.html import Page
+    from calimport.sources.web_page import Page
 
 AUTO: Final = "auto"
 
@@ -172,14 +172,14 @@ async def _look(request: FetchRequest, http: Http) -> tuple[list[Candidate], lis
 
 
 def _by_answer(response: Response) -> tuple[list[Candidate], list[str]]:
-    from calimport.sources import html
+    from calimport.sources import web_page
 
     content_type = response.headers.get("content-type", "").lower()
     head = response.content[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
     if b"BEGIN:VCALENDAR" in head.upper() or not head:
         return [Candidate("ics")], []
-    if html.is_html(response.content, content_type):
-        return _by_page(response, html.parse(response.content, content_type))
+    if web_page.is_html(response.content, content_type):
+        return _by_page(response, web_page.parse(response.content, content_type))
     if head[:1] in b"{[":
         return [_by_json(response.content)], []
     if head[:1] == b"<":

@@ -12,7 +12,7 @@ from calimport import json_text
 from calimport.errors import FeedUnparsable
 from calimport.fetching import Http, raise_for_status
 from calimport.fetching_errors import Response
-from calimport.sources import html, json_ld
+from calimport.sources import json_ld, web_page
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.sources.json_ld_rows import rows
 
@@ -37,7 +37,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     raise_for_status(response)
     if response.status == 304:
         return Feed(None, None, validators=dict(request.validators))
-    page = html.parse(response.content, response.headers.get("content-type", ""))
+    page = web_page.parse(response.content, response.headers.get("content-type", ""))
     document = {"title": title(page), **described(page, response)}
     given = {"etag": response.headers.get("etag"), "last_modified": response.headers.get("last-modified")}
     return replace(Feed.of_json(document), validators={name: value for name, value in given.items() if value})
@@ -56,7 +56,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     return found.parsed(retains_past=RETAINS_PAST, title=document["title"])
 
 
-def described(page: html.Page, response: Response) -> dict[str, Any]:
+def described(page: web_page.Page, response: Response) -> dict[str, Any]:
     """The page's events, sorted, and how many of its parts are damaged.
 
     :raises FeedUnparsable: it has no script in JSON-LD, or all that it has are damaged.
@@ -73,6 +73,6 @@ def described(page: html.Page, response: Response) -> dict[str, Any]:
     return {"events": sorted(events, key=json_text.canonical), "damaged": damaged}
 
 
-def title(page: html.Page) -> str | None:
+def title(page: web_page.Page) -> str | None:
     """The site's name, else the page's."""
     return next((one for one in page.metas("og:site_name") if one), None) or page.title

@@ -14,7 +14,7 @@ from calimport.completeness import part
 from calimport.errors import FeedNotFound, FeedTooLarge, FeedTruncated, FeedUnparsable, RequestNotRecorded
 from calimport.fetching import Http, Response, raise_for_status
 from calimport.json_text import canonical
-from calimport.sources import html, json_ld, ld_json
+from calimport.sources import json_ld, ld_json, web_page
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 
 HOSTS: Final = ("www.outsavvy.com", "outsavvy.com")
@@ -65,7 +65,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     return ld_json.parse(feed, context)
 
 
-async def _organiser(url: str, http: Http) -> tuple[html.Page, Response]:
+async def _organiser(url: str, http: Http) -> tuple[web_page.Page, Response]:
     response = await http.get(url, headers=ld_json.ACCEPT)
     try:
         raise_for_status(response)
@@ -74,13 +74,13 @@ async def _organiser(url: str, http: Http) -> tuple[html.Page, Response]:
             "OutSavvy has no such organiser any more: it was deleted or renamed. Please give its new address.",
             detail=error.detail,
         ) from error
-    page = html.parse(response.content, response.headers.get("content-type", ""))
+    page = web_page.parse(response.content, response.headers.get("content-type", ""))
     if not page.is_whole:
         raise FeedTruncated(detail="the organiser's page does not end")
     return page, response
 
 
-def _links(page: html.Page, url: str) -> list[str]:
+def _links(page: web_page.Page, url: str) -> list[str]:
     """The addresses of the live events' pages; of all events where the page does not set the live ones apart."""
     found = page.addresses(url, within=_LIVE if _LIVE in page.ids else None)
     return [one for one in found if urlsplit(one).hostname in HOSTS and "/event/" in urlsplit(one).path.lower()]
@@ -89,4 +89,4 @@ def _links(page: html.Page, url: str) -> list[str]:
 async def _described(url: str, http: Http) -> dict[str, Any]:
     response = await http.get(url, headers=ld_json.ACCEPT)
     raise_for_status(response)
-    return ld_json.described(html.parse(response.content, response.headers.get("content-type", "")), response)
+    return ld_json.described(web_page.parse(response.content, response.headers.get("content-type", "")), response)

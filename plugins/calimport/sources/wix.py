@@ -15,10 +15,11 @@ from calimport import json_text
 from calimport.completeness import objects
 from calimport.errors import CalimportError, FeedIsWebPage
 from calimport.fetching import Http, raise_for_status
-from calimport.sources import html
+from calimport.sources import web_page
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.sources.loose import ending, listed, member, required, starting, text
 from calimport.sources.rows import Rows
+from calimport.zones import iana_name
 
 #: The site's own address alone.
 HOSTS: Final[tuple[str, ...]] = ()
@@ -38,7 +39,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     """
     response = await http.get(http.own(request.source or ""), headers={"Accept": "text/html, */*;q=0.5"})
     raise_for_status(response)
-    page = html.parse(response.content, response.headers.get("content-type", ""))
+    page = web_page.parse(response.content, response.headers.get("content-type", ""))
     lists = event_lists(page)
     if not lists:
         raise FeedIsWebPage(
@@ -52,7 +53,8 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
         "events": [events[key] for key in sorted(events)],
         "is_partial": any(one.get("hasMore") is True for one in lists),
     }
-    return Feed.of_json(document)
+    zones = {iana_name(text(event["config"]["timeZoneId"]) or "") for event in events.values()}
+    return Feed.of_json(document, timezone=zones.pop() if len(zones) == 1 else None)
 
 
 def parse(feed: bytes, context: ParseContext) -> Parsed:
@@ -85,7 +87,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     return rows.parsed(retains_past=RETAINS_PAST, title=document["title"])
 
 
-def event_lists(page: html.Page) -> list[dict[str, Any]]:
+def event_lists(page: web_page.Page) -> list[dict[str, Any]]:
     """The JSON objects of a page that have an array ``events`` as Wix makes it, empty or not."""
     found: list[dict[str, Any]] = []
     for script in page.scripts("application/json"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calimport.errors import FeedUnparsable
-from calimport.sources.html import is_html, parse
+from calimport.sources.web_page import is_html, parse
 
 PAGE = """<!doctype html><html><head>
 <base href="/venue/"><title> What’s
