@@ -72,6 +72,29 @@ def test_the_events_of_a_page():
     assert (notices(found), found.parsed.title) == ([], "Events | The Boathouse")
 
 
+@pytest.mark.parametrize(
+    ("zones", "expected"),
+    [
+        (["Europe/Paris", "Europe/Paris"], "Europe/Paris"),
+        (["Europe/Paris", "Asia/Tokyo"], None),
+        ([None], None),
+        ([], None),
+    ],
+)
+def test_the_zone_that_all_events_share_is_the_calendars(zones, expected):
+    events = [
+        {
+            "id": str(number),
+            "title": "One",
+            "scheduling": {"config": {"startDate": "2026-07-18T18:30:00Z", "timeZoneId": zone}},
+        }
+        for number, zone in enumerate(zones)
+    ]
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": events}}))})
+
+    assert feed.timezone == expected
+
+
 def test_a_free_site_begins_below_its_owners_host():
     answers = {"ann.wixsite.com/boathouse/events": reply(fixture("wix/events.html"))}
     feed, _ = fetched("wix", "https://ann.wixsite.com/boathouse/events", answers)
