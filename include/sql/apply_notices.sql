@@ -1,9 +1,11 @@
--- Make the calendar's notices those that the run found: new ones appear, those that are no longer true go.
+-- Make the calendar's notices those that the run found: new ones appear, those that are no longer true go. A run over a
+-- window of its own says nothing of notices about other dates: it only adds.
 -- Reads: runs, staged_notices. Writes: notices.
 with run as (
     select
         runs.id,
-        runs.calendar_id
+        runs.calendar_id,
+        runs.requested_start is null and runs.requested_end is null as is_whole
     from calimport.runs as runs
     where runs.id = %(run_id)s
 ),
@@ -11,7 +13,7 @@ with run as (
 no_longer_true as (
     delete from calimport.notices as notices
     where
-        notices.calendar_id in (select run.calendar_id from run)
+        notices.calendar_id in (select run.calendar_id from run where run.is_whole)
         and not exists (
             select 1
             from calimport.staged_notices as staged_notices

@@ -40,6 +40,7 @@
     │   ├── FeedOutdated              a newer feed was imported meanwhile
     │   ├── MirrorLost                what is stored of the calendar cannot be read: the next run fetches all of it
     │   └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
+    ├── RemindersFailed               the notifier did not take some reminders: the next minute tries them again
     └── InternalError                 a fault of ours, for that calendar alone; the log has the traceback
 
 ``str(error)`` is the sentence for the calendar's owner: no jargon, no secret, nothing they cannot act on.
@@ -213,6 +214,10 @@ class BatchFailed(ImportImplausible):
 
 class ImportFailed(ImportImplausible):
     sentence = "Too many calendars of this run failed."
+
+
+class RemindersFailed(CalimportError):
+    sentence = "Some reminders could not be sent. They are tried again in a minute."
 
 
 class ImportInterrupted(CalimportError):

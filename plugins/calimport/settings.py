@@ -63,6 +63,12 @@ class Settings:
     ignore_marker: str = "#placecal-ignore"
     #: Dotted name of a function that says where an address lies (see :mod:`calimport.geocoding`). Empty: none.
     geocoder: str = ""
+    #: Dotted name of a function that makes the notifier for reminders (see :mod:`calimport.reminding`). Empty: the log.
+    reminder_notifier: str = ""
+    #: A reminder that is later than this is marked as missed and not sent.
+    reminder_max_delay: float = 3600.0
+    #: A sender that holds a reminder for longer than this has died, and another takes it over.
+    reminder_claim_seconds: float = 300.0
     user_agent: str = "calimport/0.1 (calendar importer)"
 
     @property

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from calimport import database
+from calimport import database, reminding
 from calimport.errors import ConfigurationError
 from calimport.settings import Settings
 from calimport.steps.runs import RunKey, Step
@@ -60,6 +61,29 @@ def run_params() -> dict[str, Any]:
             f"Unknown in the run's configuration: {', '.join(unknown)}. Known: {', '.join(declared)}."
         )
     return {name: context["params"][name] for name in declared}
+
+
+def send_reminders() -> dict[str, int]:
+    """Send the reminders that are due; their counts, for XCom.
+
+    :raises RemindersFailed: the notifier failed for some.
+    """
+    from airflow.sdk import get_current_context
+
+    context = get_current_context()
+    settings = Settings.from_environment()
+    run, instance = context["dag_run"], context["ti"]
+    with database.connect(autocommit=True) as connection:
+        database.check_schema(connection)
+        sent = reminding.send_due(
+            connection,
+            reminding.load(settings.reminder_notifier),
+            owner=f"{run.dag_id}/{run.run_id}/{instance.try_number}",
+            clock=lambda: datetime.now(UTC),
+            settings=settings,
+            context=dict(context),
+        )
+    return asdict(sent)
 
 
 def emit_metrics(result: Report) -> None:

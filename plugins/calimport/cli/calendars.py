@@ -95,6 +95,24 @@ def show(name: str) -> None:
         click.echo(f"  since {_time(notice['first_seen_at'])}: {_plain(notice['message'])}")
 
 
+@calendars.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def notices(name: str, form: str) -> None:
+    """Print what the owner of a calendar can mend in it, and since when."""
+    with _database() as connection:
+        calendar = store.get(connection, name)
+        found = database.run(connection, "calendars/notices", id=calendar.id).fetchall()
+    if form == "json":
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False, default=datetime.isoformat))
+        return
+    rows = [
+        (_time(one["first_seen_at"]), _time(one["last_seen_at"]), str(one["occurrences"]), _plain(one["message"]))
+        for one in found
+    ]
+    _echo_table([("first seen", "last seen", "times", "notice"), *rows] if rows else [("No notices.",)])
+
+
 @calendars.command("set")
 @click.argument("name")
 @click.argument("changes", metavar="KEY=VALUE...", nargs=-1, required=True)

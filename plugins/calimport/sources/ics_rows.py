@@ -83,7 +83,7 @@ def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, An
     An alarm that cannot be read reminds of nothing; the event stands. So does one with ACTION:NONE, by which Apple
     says that the calendar's defaults are not wanted.
     """
-    alarms = event.walk("VALARM")
+    alarms = list(event.walk("VALARM"))
     found = []
     for alarm in alarms:
         action = (text(alarm, "ACTION") or "").strip().upper()

@@ -43,7 +43,7 @@ def _apply(step: Step, run: Run) -> None:
             changed = step.run(f"apply_{name}", run_id=run.run_id).rowcount
             if changed != planned[expected]:
                 raise PlanOutdated(detail=f"{changed} {name}, {planned[expected]} planned")
-        step.run("apply_reminders", run_id=run.run_id, clock=step.clock)
+        step.run("apply_reminders", run_id=run.run_id, event_ids=[], clock=step.clock)
         step.run("apply_notices", run_id=run.run_id, clock=step.clock)
     step.run("clear_staging", run_ids=[run.run_id])
 

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from calimport import frame, geocoding, privacy, reminders
 from calimport.errors import LeaseLost
-from calimport.normalizing import Meaning, Normalized
+from calimport.normalizing import Meaning, Normalized, merge_notices
 from calimport.normalizing import normalize as normalize_feed
 from calimport.placing import Placing
 from calimport.sources import detecting
@@ -97,7 +97,7 @@ def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
         "select validators from calimport.feeds where id = %s", [run.run_feed_id]
     ).fetchone()
     suggestions = detecting.notices(found["validators"]) if found else []
-    return replace(normalized, notices=[*suggestions, *normalized.notices])
+    return replace(normalized, notices=merge_notices([*suggestions, *normalized.notices]))
 
 
 def _stage(step: Step, run: Run, normalized: Normalized) -> None:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from calimport import clusters
 from calimport.errors import ImportFailed
 from calimport.steps.runs import Step
 
@@ -43,6 +44,7 @@ def report(step: Step) -> Report:
         rows = step.run("report_runs").fetchall()
         # Of runs that ended early.
         step.run("clear_staging", run_ids=[row["run_id"] for row in rows])
+    clusters.refresh(step.connection)
     for row in rows:
         _log(row)
     made = [row for row in rows if row["outcome"] in ("imported", "planned")]

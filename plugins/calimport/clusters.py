@@ -1,0 +1,133 @@
+"""The same event in several calendars: clusters of rows, kept up to date for what changed. No event is altered.
+
+Two rows of different calendars match when they have one UID and the same start (or a similar title), or the same start,
+a similar title and a similar place. What is connected by such pairs is a cluster. SQL finds the pairs; which rows are
+connected is found out here, in time that grows with the pairs, where recursive SQL would need the square of a cluster.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from calimport import database
+from calimport.database import Connection
+from calimport.errors import ConfigurationError
+
+#: Any number, as long as it is this one: whoever looks for clusters waits here for whoever is doing so.
+_LOCK: Final = 0x63616C_636C75
+
+
+def refresh(connection: Connection, event_ids: Sequence[int] = ()) -> int:
+    """Bring clusters up to date with all imports so far, and with these rows; return how many rows were looked at.
+
+    To be killed at any moment: it is one transaction, and what it did not do the next one does.
+    """
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        rows = database.run(connection, "clusters/find_touched", event_ids=list(event_ids)).fetchall()
+        touched = [row["event_id"] for row in rows]
+        if not touched:
+            return 0
+        database.run(connection, "clusters/forget_matches", event_ids=touched)
+        pairs = database.run(connection, "clusters/match", event_ids=touched).fetchall()
+        near = sorted({*touched, *(one for pair in pairs for one in pair.values())})
+        connected = database.run(connection, "clusters/find_connected", event_ids=near).fetchall()
+        affected = sorted({row["event_id"] for row in connected})
+        database.run(connection, "clusters/leave", event_ids=affected)
+        found = _components((row["event_id"], row["other_event_id"]) for row in connected if row["other_event_id"])
+        placed = [(one, min(cluster), len(cluster)) for cluster in found for one in sorted(cluster)]
+        database.run(
+            connection,
+            "clusters/enter",
+            event_ids=[event_id for event_id, _, _ in placed],
+            cluster_ids=[cluster_id for _, cluster_id, _ in placed],
+            members=[members for _, _, members in placed],
+        )
+    return len(touched)
+
+
+def join(connection: Connection, event_id: int, other_event_id: int) -> None:
+    """Say that two events are the same, on all their dates.
+
+    :raises ConfigurationError: there is no such event, or both are one.
+    """
+    (one, uid), (other, other_uid) = sorted(_identity(connection, wanted) for wanted in (event_id, other_event_id))
+    if (one, uid) == (other, other_uid):
+        raise ConfigurationError("These are dates of one event of one calendar.")
+    with connection.transaction():
+        connection.execute(
+            "insert into calimport.cluster_overrides (calendar_id, uid, other_calendar_id, other_uid)"
+            " values (%s, %s, %s, %s) on conflict do nothing",
+            [one, uid, other, other_uid],
+        )
+        refresh(connection, _dates(connection, [(one, uid), (other, other_uid)]))
+
+
+def split(connection: Connection, event_id: int) -> None:
+    """Say that an event is like no other, on all its dates; what was said of it before is forgotten.
+
+    :raises ConfigurationError: there is no such event.
+    """
+    calendar_id, uid = _identity(connection, event_id)
+    with connection.transaction():
+        _forget(connection, calendar_id, uid)
+        connection.execute(
+            "insert into calimport.cluster_overrides (calendar_id, uid) values (%s, %s)", [calendar_id, uid]
+        )
+        refresh(connection, _dates(connection, [(calendar_id, uid)]))
+
+
+def undo(connection: Connection, event_id: int) -> int:
+    """Forget what was said of an event by hand; return how many sentences that were.
+
+    :raises ConfigurationError: there is no such event.
+    """
+    calendar_id, uid = _identity(connection, event_id)
+    with connection.transaction():
+        forgotten = _forget(connection, calendar_id, uid)
+        refresh(connection, _dates(connection, [(calendar_id, uid)]))
+    return forgotten
+
+
+def _components(pairs: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """Sets of ids that the pairs connect."""
+    neighbours: defaultdict[int, list[int]] = defaultdict(list)
+    for one, other in pairs:
+        neighbours[one].append(other)
+        neighbours[other].append(one)
+    seen: set[int] = set()
+    found = []
+    for start in neighbours:
+        if start in seen:
+            continue
+        component, left = {start}, [start]
+        while left:
+            for near in neighbours[left.pop()]:
+                if near not in component:
+                    component.add(near)
+                    left.append(near)
+        seen |= component
+        found.append(component)
+    return found
+
+
+def _identity(connection: Connection, event_id: int) -> tuple[int, str]:
+    row = connection.execute("select calendar_id, uid from calimport.events where id = %s", [event_id]).fetchone()
+    if row is None:
+        raise ConfigurationError(f"There is no event {event_id}.")
+    return row["calendar_id"], row["uid"]
+
+
+def _dates(connection: Connection, events: Iterable[tuple[int, str]]) -> list[int]:
+    query = "select id from calimport.events where calendar_id = %s and uid = %s"
+    return [row["id"] for event in events for row in connection.execute(query, event)]
+
+
+def _forget(connection: Connection, calendar_id: int, uid: str) -> int:
+    return connection.execute(
+        "delete from calimport.cluster_overrides"
+        " where (calendar_id, uid) = (%(id)s, %(uid)s) or (other_calendar_id, other_uid) = (%(id)s, %(uid)s)",
+        {"id": calendar_id, "uid": uid},
+    ).rowcount
