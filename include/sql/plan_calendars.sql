@@ -2,6 +2,7 @@
 -- Reads and writes: calendars, runs. Returns one row per calendar that this DAG run is to import.
 -- Due: enabled and its time has come, or the run asks for all (forced, or with a window of its own); or named by the
 -- run; or part of this DAG run already (its plan is run again).
+-- One whose rows are written by hand (kind `manual`) never is.
 -- A calendar that a live run holds is left alone: its lease in this table is the truth, not the scheduler's limits.
 with due as (
     select calendars.id
@@ -20,6 +21,7 @@ with due as (
                         and runs.calendar_id = calendars.id
                 )
         end
+        and calendars.kind <> 'manual'
         and (
             calendars.lease_owner is null
             or calendars.lease_owner = %(owner)s

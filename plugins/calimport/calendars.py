@@ -208,8 +208,12 @@ def change(connection: Connection, key: str | int, given: Mapping[str, object]) 
 def replace(connection: Connection, calendar: Calendar, config: CalendarConfig) -> None:
     """Give a calendar this whole configuration and make it due. With another source, the old one is forgotten.
 
-    :raises ConfigurationError: the name or the source is taken, or there is no such place.
+    :raises ConfigurationError: the name or the source is taken, there is no such place, or it is written by hand.
     """
+    if calendar.config.kind == "manual":
+        raise ConfigurationError(
+            f"{calendar.config.name!r} is written by hand through the Store API; there is nothing to set."
+        )
     resumed = config.enabled and not calendar.config.enabled
     with _writing(connection, config):
         database.run(connection, "calendars/update", id=calendar.id, resumed=resumed, **config.model_dump())

@@ -35,7 +35,7 @@ def connect(*, autocommit: bool = False) -> Iterator[Connection]:
     :raises DatabaseUnavailable: it leads nowhere just now.
     """
     try:
-        connection = psycopg.connect(**_parameters(), row_factory=dict_row)
+        connection = psycopg.connect(**parameters(), row_factory=dict_row)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
             f"{DatabaseUnavailable.sentence} {str(error).splitlines()[0]}", detail=str(error)
@@ -47,9 +47,13 @@ def connect(*, autocommit: bool = False) -> Iterator[Connection]:
         yield connection
 
 
-def _parameters() -> dict[str, Any]:
+def parameters() -> dict[str, Any]:
+    """What libpq is told: host, port, user, password, dbname, and the connection's extras.
+
+    :raises CredentialsMissing: there is no connection ``calimport_db``.
+    """
     given = read_connection(DATABASE_CONNECTION_ID)
-    parameters: dict[str, Any] = {
+    found: dict[str, Any] = {
         "host": given.host,
         "port": given.port,
         "user": given.login,
@@ -57,8 +61,8 @@ def _parameters() -> dict[str, Any]:
         "dbname": given.schema,
     }
     # Extras are libpq's (sslmode, …); those that only Airflow's own hook understands are none of libpq's.
-    parameters |= {name: value for name, value in given.extra.items() if name not in _HOOK_EXTRAS}
-    return {name: value for name, value in parameters.items() if value not in (None, "")}
+    found |= {name: value for name, value in given.extra.items() if name not in _HOOK_EXTRAS}
+    return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 def sql_folder() -> Path:

@@ -135,8 +135,12 @@ def occurrences(events: pd.DataFrame) -> list[dict[str, Any]]:
 
     Instants are UTC ``YYYY-MM-DDTHH:MM:SSZ``, the content hash is hexadecimal. Sorted by ``start``, then ``uid``.
     """
-    columns = {name: [_to_json(value) for value in events[name].tolist()] for name in frame.NAMES}
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    columns = {name: [to_json(value) for value in events[name].tolist()] for name in frame.NAMES}
+    return in_order([dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)])
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as JSON has them, with ``start`` and ``end`` before the frame's columns, by ``start``, then ``uid``."""
     shown = [
         {"start": row["start_date"], "end": row["end_date"], **row}
         if row["all_day"]
@@ -146,13 +150,14 @@ def occurrences(events: pd.DataFrame) -> list[dict[str, Any]]:
     return sorted(shown, key=lambda row: (row["start"], row["uid"], row["recurrence_id"] or ""))
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
+    """A value of the frame as JSON has it: instants as UTC ``YYYY-MM-DDTHH:MM:SSZ``, bytes in hexadecimal."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, list):
-        return [_to_json(one) for one in value]
+        return [to_json(one) for one in value]
     if isinstance(value, dict):
-        return {name: _to_json(one) for name, one in value.items()}
+        return {name: to_json(one) for name, one in value.items()}
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, float):
