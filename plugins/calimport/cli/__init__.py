@@ -14,6 +14,12 @@ from calimport.errors import CalimportError
 #: Command → (module, attribute, what `calimport --help` says of it).
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "calendars": ("calimport.cli.calendars", "calendars", "Add, list, change, pause and check calendars."),
+    "duplicates": (
+        "calimport.cli.duplicates",
+        "duplicates",
+        "List the same event in several calendars.",
+    ),
+    "erase": ("calimport.cli.erase", "erase", "Erase all that is held of a calendar or a person."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
     "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
 }
