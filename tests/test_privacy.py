@@ -268,23 +268,20 @@ def filled(importer, web):
     importer.add("Bo's too", web.feed(Reply(other), "/bo2.ics"))
     importer.run()
     # What a run that was killed leaves in staging, and what a geocoder said.
-    run = importer.one(
-        "select max(id) from calimport.runs where calendar_id = (select min(id) from calimport.calendars)"
-    )
+    run = importer.one("select max(runs.id) from calimport.runs join calimport.calendars on name = 'Anna''s'")
     importer.connection.execute(
         "insert into calimport.staged_uids values (%s, 'marker'), (999999, 'marker of a run that is gone')", [run]
     )
     importer.connection.execute(
         "insert into calimport.geocodes values ('1 Marker Street, London SW1A 1AA', 51, 0, '2026-11-18Z')"
     )
-    clean = [one for one in places_of_marker(importer) if one not in EVERYWHERE]
-    assert clean == []
+    assert set(places_of_marker(importer)) == EVERYWHERE
     return importer
 
 
 #: Where the marker is before: the test would prove nothing of a table that it never reached.
 EVERYWHERE = {
-    *("calendars.source", "changes.after", "changes.before", "changes.uid", "events.address", "events.attendees"),
+    *("calendars.source", "changes.after", "changes.before", "events.address", "events.attendees"),
     *("events.categories", "events.description", "events.location", "events.organizer", "events.summary"),
     *("events.url", "feed_contents.body", "feeds.source", "geocodes.address", "notices.message", "notices.subject"),
     *("staged_uids.uid", "users.email", "history.after", "history.before", "owner_notices.message"),

@@ -1,0 +1,285 @@
+"""The same event in several calendars: what matches and why, clusters that stay true, and what a person says."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from calimport import clusters
+from calimport.cli import main
+from calimport.errors import ConfigurationError
+from tests.importing import Importer, feed
+from tests.web import Reply, serve
+
+AT_TEN, AT_ELEVEN = "20261119T100000Z", "20261119T110000Z"
+
+
+def event(uid: str, title: str, location: str = "Hall, M1 1AA", start: str = AT_TEN, *more: str) -> str:
+    return "\n".join([f"UID:{uid}", f"DTSTART:{start}", f"SUMMARY:{title}", f"LOCATION:{location}", *more])
+
+
+@pytest.fixture
+def importer(connection):
+    connection.commit()
+    connection.autocommit = True
+    return Importer(connection)
+
+
+@pytest.fixture
+def web():
+    with serve() as server:
+        yield server
+
+
+def serve_feeds(importer: Importer, web, **feeds: list[str]) -> None:
+    """A calendar for each, or its new feed; and a run."""
+    for name, events in feeds.items():
+        address = web.feed(Reply(feed(*events)), f"/{name}.ics")
+        if not importer.one("select count(*) from calimport.calendars where name = %s", name):
+            importer.add(name, address)
+    importer.run(force=True)
+
+
+def found(importer: Importer) -> list[tuple[str, list[str]]]:
+    """Each cluster: the calendar and title of its canonical row, then of the others."""
+    rows = importer.connection.execute(
+        "select cluster_id, calendars.name || ' ' || coalesce(summary, '') as row from calimport.event_clusters"
+        " join calimport.calendars on calendars.id = calendar_id order by cluster_id, is_canonical desc, event_id"
+    ).fetchall()
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["cluster_id"], []).append(row["row"])
+    return list(found.values())
+
+
+def event_id(importer: Importer, calendar: str, uid: str = "a") -> int:
+    return importer.one(
+        "select min(events.id) from calimport.events join calimport.calendars on calendars.id = calendar_id"
+        " where name = %s and uid = %s",
+        calendar,
+        uid,
+    )
+
+
+#: Two events of two calendars, and score and reasons of their match; None: they are two events.
+MATCHES = {
+    "same UID": (event("a", "Yoga"), event("a", "Yoga", ""), (1.0, ["same UID"])),
+    "same UID, masked": (event("a", "Yoga"), event("a", "Busy", ""), (1.0, ["same UID"])),
+    "same UID, moved in one": (event("a", "Yoga"), event("a", "Yoga", "", AT_ELEVEN), (0.9, ["same UID"])),
+    "UIDs that are numbers": (event("1", "Yoga"), event("1", "Chess", "", AT_ELEVEN), None),
+    "same in all": (
+        event("a", "Yoga"),
+        event("b", "Yoga"),
+        (1.0, ["same place", "same start", "same title"]),
+    ),
+    "same UID and all": (
+        event("a", "Yoga"),
+        event("a", "Yoga"),
+        (1.0, ["same UID", "same place", "same start", "same title"]),
+    ),
+    "spelling": (
+        event("a", "The Café\\, Yoga!"),
+        event("b", "yoga — cafe", "HALL M1 1AA"),
+        (1.0, ["same place", "same start", "same title"]),
+    ),
+    "similar title": (
+        event("a", "Yoga class"),
+        event("b", "Yoga"),
+        (0.78, ["same place", "same start", "similar title"]),
+    ),
+    "similar place": (
+        event("a", "Yoga", "Hall\\, 1 High Street\\, M1 1AA"),
+        event("b", "Yoga", "Hall\\, M1 1AA"),
+        (0.89, ["same start", "same title", "similar place"]),
+    ),
+    "same link": (
+        event("a", "Talk", "https://zoom.us/j/123456789"),
+        event("b", "Talk", "https://zoom.us/j/123456789"),
+        (1.0, ["same place", "same start", "same title"]),
+    ),
+    "other title": (event("a", "Yoga class"), event("b", "Chess class"), None),
+    "other place": (event("a", "Yoga"), event("b", "Yoga", "Library, M2 2BB"), None),
+    "other start": (event("a", "Yoga"), event("b", "Yoga", "Hall, M1 1AA", AT_ELEVEN), None),
+    "no place": (event("a", "Lunch", ""), event("b", "Lunch", ""), None),
+    "one without place": (event("a", "Lunch"), event("b", "Lunch", ""), None),
+    "no title": (event("a", ""), event("b", ""), None),
+    "only little words": (event("a", "The"), event("b", "Of"), None),
+    "all-day and timed": (
+        event("a", "Fair").replace(AT_TEN, "20261119T000000Z"),
+        event("b", "Fair").replace(f":{AT_TEN}", ";VALUE=DATE:20261119"),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MATCHES)
+def test_what_matches_and_why(importer, web, name):
+    one, other, expected = MATCHES[name]
+
+    serve_feeds(importer, web, one=[one], other=[other])
+
+    rows = importer.connection.execute("select score, reasons from calimport.event_matches").fetchall()
+    assert [(row["score"], row["reasons"]) for row in rows] == ([expected] if expected else [])
+    assert importer.one("select count(*) from calimport.canonical_events") == (1 if expected else 2)
+
+
+def test_duplicates_within_one_calendar_are_its_own_affair(importer, web):
+    serve_feeds(importer, web, one=[event("a", "Yoga"), event("b", "Yoga")])
+    assert found(importer) == []
+
+
+def test_the_same_event_in_three_calendars_is_one_cluster(importer, web):
+    feeds = {name: [event(name, "Yoga", "Hall, M1 1AA", AT_TEN, "DESCRIPTION:" + text)] for name, text in
+             {"a": "Short", "b": "Much longer", "c": "Long"}.items()}  # fmt: skip
+
+    serve_feeds(importer, web, **feeds)
+
+    assert found(importer) == [["b Yoga", "a Yoga", "c Yoga"]]
+    assert importer.one("select string_agg(uid, ',') from calimport.canonical_events") == "b"
+    assert importer.one("select count(*) from calimport.events") == 3
+
+
+def test_the_one_that_takes_place_stands_for_its_cluster(importer, web):
+    serve_feeds(
+        importer, web, a=[event("x", "Yoga", "Hall, M1 1AA", AT_TEN, "STATUS:CANCELLED")], b=[event("x", "Yoga")]
+    )
+    assert found(importer) == [["b Yoga", "a Yoga"]]
+
+
+def test_each_date_of_a_series_is_a_cluster(importer, web):
+    weekly = event("a", "Yoga", "Hall, M1 1AA", "20261112T100000Z", "RRULE:FREQ=WEEKLY;COUNT=2")
+    serve_feeds(importer, web, one=[weekly], other=[weekly.replace("UID:a", "UID:b")])
+    assert found(importer) == [["one Yoga", "other Yoga"], ["one Yoga", "other Yoga"]]
+
+
+#: What becomes of a cluster of three when the feeds of some change.
+AFTER = {
+    "nothing": ({}, [["a Yoga", "b Yoga", "c Yoga"]]),
+    "moved": ({"b": [event("b", "Yoga", "Hall, M1 1AA", AT_ELEVEN)]}, [["a Yoga", "c Yoga"]]),
+    "renamed": ({"b": [event("b", "Chess")]}, [["a Yoga", "c Yoga"]]),
+    "first deleted": ({"a": [event("z", "Chess")]}, [["b Yoga", "c Yoga"]]),
+    "two deleted": ({"a": [event("z", "Chess")], "b": [event("y", "Tea")]}, []),
+    "another comes": ({"d": [event("d", "Yoga")]}, [["a Yoga", "b Yoga", "c Yoga", "d Yoga"]]),
+}
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_clusters_follow_what_changes(importer, web, name):
+    changes, expected = AFTER[name]
+    serve_feeds(importer, web, a=[event("a", "Yoga")], b=[event("b", "Yoga")], c=[event("c", "Yoga")])
+    ids = importer.connection.execute("select id from calimport.events order by id").fetchall()
+
+    serve_feeds(importer, web, **changes)
+
+    assert found(importer) == expected
+    if name == "nothing":
+        assert importer.connection.execute("select id from calimport.events order by id").fetchall() == ids
+
+
+def test_a_cluster_without_its_calendar_is_found_anew(importer, web):
+    serve_feeds(importer, web, a=[event("a", "Yoga")], b=[event("b", "Yoga")], c=[event("c", "Yoga")])
+    importer.connection.execute("delete from calimport.calendars where name = 'a'")
+    clusters.refresh(importer.connection)
+    assert found(importer) == [["b Yoga", "c Yoga"]]
+
+
+def test_what_a_killed_report_left_the_next_one_does(importer, web):
+    serve_feeds(importer, web, a=[event("a", "Yoga")], b=[event("b", "Yoga")])
+    importer.connection.execute("delete from calimport.event_matches")
+    importer.connection.execute("delete from calimport.event_cluster_members")
+    importer.connection.execute("update calimport.runs set clustered = false")
+    assert (clusters.refresh(importer.connection), clusters.refresh(importer.connection)) == (2, 0)
+    assert found(importer) == [["a Yoga", "b Yoga"]]
+
+
+def test_what_a_person_says_stays(importer, web):
+    serve_feeds(importer, web, a=[event("a", "Yoga")], b=[event("b", "Yoga")], c=[event("c", "Chess", "Library")])
+
+    clusters.split(importer.connection, event_id(importer, "b", "b"))
+    assert found(importer) == []
+    clusters.join(importer.connection, event_id(importer, "a"), event_id(importer, "c", "c"))
+    assert found(importer) == [["a Yoga", "c Chess"]]
+
+    # Also when all of them change, and when they go and come back.
+    longer = {name: [event(name, title)] for name, title in {"a": "Yoga now", "b": "Yoga now", "c": "Go"}.items()}
+    serve_feeds(importer, web, **longer)
+    assert found(importer) == [["a Yoga now", "c Go"]]
+    serve_feeds(importer, web, c=[event("z", "Tea", "Café")])
+    assert found(importer) == []
+    serve_feeds(importer, web, c=[event("c", "Go", "Library")])
+    assert found(importer) == [["a Yoga now", "c Go"]]
+
+    assert clusters.undo(importer.connection, event_id(importer, "c", "c")) == 1
+    assert clusters.undo(importer.connection, event_id(importer, "b", "b")) == 1
+    assert found(importer) == [["a Yoga now", "b Yoga now"]]
+
+
+def test_a_series_is_joined_on_all_its_dates(importer, web):
+    weekly = event("a", "Yoga", "Hall", "20261112T100000Z", "RRULE:FREQ=WEEKLY;COUNT=2")
+    serve_feeds(importer, web, a=[weekly], b=[weekly.replace("Yoga", "Chess").replace("UID:a", "UID:b")])
+    clusters.join(importer.connection, event_id(importer, "a"), event_id(importer, "b", "b"))
+    assert found(importer) == [["a Yoga", "b Chess"], ["a Yoga", "b Chess"]]
+
+
+def test_an_event_is_not_joined_with_itself(importer, web):
+    serve_feeds(importer, web, a=[event("a", "Yoga")])
+    one = event_id(importer, "a")
+    with pytest.raises(ConfigurationError, match="dates of one event"):
+        clusters.join(importer.connection, one, one)
+    with pytest.raises(ConfigurationError, match="There is no event 99"):
+        clusters.split(importer.connection, 99)
+
+
+def test_the_command_lists_joins_splits_and_undoes(importer, web):
+    serve_feeds(importer, web, a=[event("a", "Yoga")], b=[event("b", "Yoga")])
+    one, other = event_id(importer, "a"), event_id(importer, "b", "b")
+    printed = [
+        CliRunner().invoke(main, ["duplicates", *arguments]).output
+        for arguments in (["list"], ["split", str(one)], ["list"], ["join", str(one), str(other)], ["undo", str(one)])
+    ]
+    assert printed == [
+        f"2026-11-19 10:00Z  Yoga\n  * {one}  a  1.00: same place, same start, same title\n"
+        f"    {other}  b  1.00: same place, same start, same title\n",
+        f"Split {one} off.\n",
+        "No duplicates.\n",
+        f"Joined {one} and {other}.\n",
+        f"Forgot 2 of {one}.\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("The Café, Straße & Co.", ["cafe", "co", "straße"]),
+        ("St. John's / St John’s", ["johns", "st"]),
+        ("Yoga yoga YOGA", ["yoga"]),
+        ("The", ["the"]),
+        ("東京 2026", ["2026", "東京"]),
+        ("", []),
+        (None, []),
+    ],
+)
+def test_words_are_compared_without_case_accents_and_punctuation(connection, text, words):
+    assert connection.execute("select calimport.words(%s) as found", [text]).fetchone()["found"] == words
+
+
+def test_many_calendars_with_one_event_make_as_many_pairs_and_not_their_square(importer):
+    """300 calendars have the same holiday, and each 20 events of its own at the hours that all have."""
+    importer.connection.execute(
+        "insert into calimport.calendars (name, source)"
+        " select 'c' || n, 'https://example.org/' || n from generate_series(1, 300) as n"
+    )
+    importer.connection.execute(
+        "insert into calimport.events (calendar_id, uid, summary, location, start_at, end_at, all_day, status,"
+        " categories, attendees, visibility, transparency, reminders, is_recurring, content_hash, first_run_id,"
+        " last_run_id) select id, 'u' || id || '-' || n, case when n = 0 then 'New Year' else 'Class ' || id || n end,"
+        " 'Hall', '2026-11-19Z'::timestamptz + n * interval '1 hour', '2026-11-20Z', false, 'confirmed', '{}', '[]',"
+        " 'default', 'opaque', '{}', false, decode(repeat('00', 16), 'hex'), 1, 1"
+        " from calimport.calendars, generate_series(0, 20) as n"
+    )
+    ids = [row["id"] for row in importer.connection.execute("select id from calimport.events")]
+
+    assert clusters.refresh(importer.connection, ids) == 6300
+
+    assert importer.one("select count(*) from calimport.event_matches") == 299
+    assert importer.one("select count(*) from calimport.canonical_events") == 6300 - 299
