@@ -89,11 +89,11 @@ def parse_calendars(
         typed,
         unreadable,
     )
-    from calimport.sources.ics_rows import first, row
+    from calimport.sources.ics_rows import first, rows
 
     zone = ZoneInfo(context.timezone)
     color = color or first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
-    rows: list[dict[str, Any]] = []
+    made: list[dict[str, Any]] = []
     notices = list(notices)
     by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
@@ -101,7 +101,7 @@ def parse_calendars(
     for uid, components in by_uid.items():
         try:
             events = typed(components, uid)
-            room = context.max_occurrences - len(rows)
+            room = context.max_occurrences - len(made)
             most = min(room, max(1, context.max_occurrences // 10))
             with patience.steps() as steps:
                 found = expand(events, window=context.window, zone=zone, limit=most + 1, steps=steps)
@@ -111,13 +111,13 @@ def parse_calendars(
             if len(found) > most:
                 notices.append(too_often(uid, components[0][0], most))
                 del found[most:]
-            rows += [row(one, uid, zone, color) for one in found]
+            made += rows(found, uid, zone, color)
             notices += guesses(events, uid)
             published_from = min(published_from, *single_ends(events, zone), context.as_of)
         except Exception as error:  # noqa: BLE001 - whatever one event does to our code, the others must import
             notices.append(unreadable(uid, components[0][0], error))
     return Parsed(
-        occurrences=rows,
+        occurrences=made,
         notices=notices,
         title=first(calendars, "X-WR-CALNAME", "NAME"),
         color=color,

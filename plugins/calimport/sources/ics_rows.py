@@ -25,26 +25,43 @@ _LARGEST_NUMBER: Final = 2**31 - 1
 _UTC: Final = ZoneInfo("UTC")
 
 
-def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[str, Any]:
-    event: Component = one.event.payload
-    start_at, end_at = one.span(zone)
-    conference = _conference(event)
+def rows(found: Sequence[Occurrence], uid: str, zone: ZoneInfo, color: str | None) -> list[dict[str, Any]]:
+    """The occurrences of one UID. What a component says is read once, however often it takes place."""
+    said: dict[int, dict[str, Any]] = {}
+    made = []
+    for one in found:
+        event: Component = one.event.payload
+        if (of_event := said.get(id(event))) is None:
+            of_event = said[id(event)] = _said(event, color)
+        start_at, end_at = one.span(zone)
+        made.append(
+            {
+                **of_event,
+                "uid": uid,
+                "recurrence_id": _recurrence_id(one.recurrence_id),
+                "start_at": start_at,
+                "end_at": end_at,
+                "all_day": one.all_day,
+                "start_date": one.start if one.all_day else None,
+                "end_date": one.end if one.all_day else None,
+                "timezone": one.event.timezone,
+                "timezone_source": one.event.timezone_source,
+                **_reminders(event, start_at, end_at),
+                "is_recurring": one.recurrence_id is not None,
+            }
+        )
+    return made
+
+
+def _said(event: Component, color: str | None) -> dict[str, Any]:
+    """The columns that are the same for every occurrence of a component."""
     return {
-        "uid": uid,
-        "recurrence_id": _recurrence_id(one.recurrence_id),
-        "start_at": start_at,
-        "end_at": end_at,
-        "all_day": one.all_day,
-        "start_date": one.start if one.all_day else None,
-        "end_date": one.end if one.all_day else None,
-        "timezone": one.event.timezone,
-        "timezone_source": one.event.timezone_source,
         "status": _choice(event, "STATUS", STATUSES, "confirmed"),
         "summary": text(event, "SUMMARY"),
         "description": _description(event),
         "location": text(event, "LOCATION"),
         "url": text(event, "URL"),
-        "online_url": conference,
+        "online_url": _conference(event),
         "online_type": None,
         "categories": [name for given in event.all("CATEGORIES") for name in split_list(given.value) if name],
         "organizer": _person(event.first("ORGANIZER")),
@@ -53,11 +70,9 @@ def row(one: Occurrence, uid: str, zone: ZoneInfo, color: str | None) -> dict[st
         "visibility": _choice(event, "CLASS", VISIBILITIES, "default"),
         "transparency": _choice(event, "TRANSP", TRANSPARENCIES, "opaque"),
         "color": text(event, "COLOR") or color,
-        **_reminders(event, start_at, end_at),
         "sequence": _number(event, "SEQUENCE"),
         "created_at": _stamp(event, "CREATED"),
         "updated_at": _stamp(event, "LAST-MODIFIED"),
-        "is_recurring": one.recurrence_id is not None,
         "source_event_id": None,
         "source_series_id": None,
     }
