@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Alarm, Calendar, Event, vDDDTypes, vText, vUri
 
 from calimport import __version__, text
+from calimport.vtimezone_writing import vtimezone
 
 #: Where a row says nothing of its own age. DTSTAMP is required, and the clock's time would change every answer.
 _NO_STAMP: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def write(rows: Iterable[Mapping[str, Any]], *, name: str, timezone: str | None)
     calendar.add("name", name)
     if timezone:
         calendar.add("x-wr-timezone", timezone)
-    times: list[datetime] = []
+    spans: dict[str, tuple[datetime, datetime]] = {}
     uids: dict[tuple[str, str | None], int] = {}
     html = cache(text.html)
     for row in rows:
@@ -46,9 +47,11 @@ def write(rows: Iterable[Mapping[str, Any]], *, name: str, timezone: str | None)
         first = uids.setdefault((row["uid"], row["recurrence_id"]), row["calendar_id"])
         uid = row["uid"] if first == row["calendar_id"] else f"{row['uid']}-{row['calendar_id']}"
         calendar.add_component(_event(row, uid, html))
-        times += (row["start_at"], row["end_at"])
-    if times:
-        calendar.add_missing_timezones(min(times).date() - timedelta(days=366), max(times).date() + timedelta(days=366))
+        if not row["all_day"] and row["timezone"] not in (None, "UTC"):
+            first, last = spans.get(row["timezone"], (row["start_at"], row["end_at"]))
+            spans[row["timezone"]] = (min(first, row["start_at"]), max(last, row["end_at"]))
+    # Before the events: not every reader looks for them behind.
+    calendar.subcomponents[:0] = [vtimezone(name, *span) for name, span in sorted(spans.items())]
     written: bytes = calendar.to_ical()
     return written
 
@@ -70,7 +73,7 @@ def _event(row: Mapping[str, Any], uid: str, html: Any) -> Event:
             event.add(name, row[name])
     if row["description"]:
         event.add("description", _ESCAPED.sub(r"\1", row["description"]))
-        event.add("x-alt-desc", vText(html(row["description"])), parameters={"FMTTYPE": "text/html"})
+        event.add("x-alt-desc", vText(html(row["description"]).replace("\n", "")), parameters={"FMTTYPE": "text/html"})
     if row["online_url"]:
         event.add("conference", vUri(row["online_url"]), parameters={"VALUE": "URI"})
     if row["categories"]:
@@ -103,7 +106,7 @@ def _recurrence_id(written: str) -> date | datetime:
 
 def _local(instant: datetime, timezone: str | None) -> datetime:
     """The instant in the event's zone; in UTC where it has none, or where its wall clock shows that time twice."""
-    if timezone is None or timezone == "UTC":
+    if timezone is None or timezone == "UTC" or not 1 < instant.year < 9999:
         return instant.astimezone(UTC)
     local = instant.astimezone(_zone(timezone))
     return instant.astimezone(UTC) if local.fold else local

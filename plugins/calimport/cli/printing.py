@@ -91,7 +91,10 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    # A bare carriage return begins a row to some programs, and Python's writer does not put it in quotes.
+    return (f"'{value}" if value.startswith(_FORMULA) else value).replace("\r", "\n")
 
 
 def _row(occurrence: dict[str, Any]) -> tuple[str, ...]:
