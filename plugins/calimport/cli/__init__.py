@@ -20,8 +20,10 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
         "List the same event in several calendars.",
     ),
     "erase": ("calimport.cli.erase", "erase", "Erase all that is held of a calendar or a person."),
+    "export": ("calimport.cli.export", "export", "Write what is stored as iCalendar, JSON or CSV."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
     "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
+    "tokens": ("calimport.cli.tokens", "tokens", "Create, list and revoke secret addresses of exports."),
 }
 
 
