@@ -62,6 +62,13 @@ def filled(connection):
         ("update calimport.runs set step = 'finished', outcome = 'failed'", "runs_failed_whole"),
         ("update calimport.runs set window_start = now()", "runs_window_whole"),
         ("update calimport.runs set window_start = now(), window_end = now()", "runs_window_forward"),
+        ("update calimport.calendars set kind = 'manual'", "calendars_manual_for_good"),
+        ("insert into calimport.calendars (name, kind, source) values ('m', 'manual', 'x')", "calendars_have_a_source"),
+        (
+            "insert into calimport.export_tokens (format, secret_hash, created_at)"
+            " values ('ics', decode(repeat('00', 32), 'hex'), now())",
+            "export_tokens_of_one_thing",
+        ),
         (
             "insert into calimport.changes (run_id, calendar_id, event_id, action, uid, after)"
             " select id, calendar_id, 1, 'update', 'x', '{}' from calimport.runs",
