@@ -807,20 +807,33 @@ def test_the_online_address(given, expected):
 
 
 @pytest.mark.parametrize(
-    ("reminders", "minutes_before"),
+    ("reminders", "minutes_before", "methods"),
     [
-        ({"useDefault": True}, [10]),
-        ({"useDefault": False, "overrides": [{"minutes": 5}, {"minutes": 1440}, {"minutes": 5}]}, [1440, 5]),
-        ({"useDefault": False}, []),
-        ({"overrides": [{"minutes": "ten"}, {"minutes": True}, {}, None]}, []),
-        (None, []),
+        ({"useDefault": True}, [10], ["popup"]),
+        (
+            {"useDefault": False, "overrides": [{"minutes": 5}, {"minutes": 1440, "method": "email"}, {"minutes": 5}]},
+            [1440, 5],
+            ["email", "popup"],
+        ),
+        (
+            {"overrides": [{"minutes": 5, "method": "popup"}, {"minutes": 5, "method": "email"}]},
+            [5],
+            ["email,popup"],
+        ),
+        ({"overrides": [{"minutes": 5, "method": "sms"}]}, [5], ["popup"]),
+        # None is wanted …
+        ({"useDefault": False}, [], []),
+        ({"overrides": [{"minutes": "ten"}, {"minutes": True}, {}, None]}, [], []),
+        # … or nothing is said, and the calendar's own defaults apply.
+        (None, [], None),
     ],
 )
-def test_reminders_are_instants(reminders, minutes_before):
+def test_reminders_are_instants_with_methods(reminders, minutes_before, methods):
     found = row(event("reminded", reminders=reminders))
 
     start = datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert found["reminders"] == [start - timedelta(minutes=minutes) for minutes in minutes_before]
+    assert found["reminder_methods"] == methods
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_every_field(client):
         "transparency": "transparent",
         "color": "#0088aa",
         "reminders": [datetime(2026, 11, 20, 17, 45, tzinfo=UTC)],
+        "reminder_methods": ["popup"],
         "sequence": None,
         "created_at": datetime(2026, 11, 1, 8, 0, 0, 123456, tzinfo=UTC),
         "updated_at": datetime(2026, 11, 2, 8, tzinfo=UTC),
@@ -92,6 +93,21 @@ def test_every_field(client):
         "source_event_id": "AAMkTalk=",
         "source_series_id": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("event", "reminders", "methods"),
+    [
+        ({"isReminderOn": True, "reminderMinutesBeforeStart": 15}, 1, ["popup"]),
+        # None is wanted …
+        ({"isReminderOn": False, "reminderMinutesBeforeStart": 15}, 0, []),
+        # … or nothing is said, and the calendar's own defaults apply.
+        ({}, 0, None),
+    ],
+)
+def test_reminders(client, event, reminders, methods):
+    row = only(client, **event)
+    assert (len(row["reminders"]), row["reminder_methods"]) == (reminders, methods)
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,7 @@ def test_a_row_has_every_column_that_a_source_gives():
     )
 
     assert found is not None
-    # A source that says nothing of reminders leaves their methods to the calendar's defaults.
-    of_the_calendar = {"activity_type", "place_id", "address", "content_hash", "reminder_methods"}
+    of_the_calendar = {"activity_type", "place_id", "address", "content_hash"}
     assert set(frame.NAMES) - found.keys() == of_the_calendar
     assert {name: found[name] for name in ("recurrence_id", "status", "online_type", "is_recurring", "summary")} == {
         "recurrence_id": "2026-06-10T18:00:00Z",

@@ -154,9 +154,12 @@ def _attendee(given: Any) -> dict[str, str | None]:
     return {**(_person(given) or {}), "status": _ANSWERS.get(answer, "needs-action")}
 
 
-def _reminders(item: Mapping[str, Any], start: datetime) -> list[datetime]:
+def _reminders(item: Mapping[str, Any], start: datetime) -> list[datetime] | None:
+    """The one reminder that Graph knows; none where it is off, None where nothing is said of it."""
     minutes = item.get("reminderMinutesBeforeStart")
-    if item.get("isReminderOn") is not True or not isinstance(minutes, int) or isinstance(minutes, bool):
+    if not isinstance(item.get("isReminderOn"), bool):
+        return None
+    if not item["isReminderOn"] or not isinstance(minutes, int) or isinstance(minutes, bool):
         return []
     return [start - timedelta(minutes=minutes)]
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
+from calimport.reminders import METHODS
 from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid
 from calimport.windows import instant
 from calimport.zones import iana_name
@@ -49,7 +50,7 @@ def row(
     visibility: str | None = None,
     transparency: str | None = None,
     color: str | None = None,
-    reminders: Sequence[datetime] = (),
+    reminders: Sequence[datetime] | None = None,
     sequence: int | None = None,
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
@@ -65,6 +66,8 @@ def row(
     :param zone: the event's own zone by any name; one that nobody knows is as none.
     :param status, visibility, transparency: words of the frame; another word is as none.
     :param description: may be HTML.
+    :param reminders: instants, ascending and each once; None where the source says nothing of any, so that the
+        calendar's defaults apply.
     :param is_recurring: default: whether there is a recurrence id.
     :raises ValueError: there is no UID, or of start and end one is a date and the other a time.
     :raises OverflowError: the time lies outside of the years 1 to 9999.
@@ -110,7 +113,8 @@ def row(
         "visibility": _one_of(VISIBILITIES, visibility, "default"),
         "transparency": _one_of(TRANSPARENCIES, transparency, "opaque"),
         "color": color,
-        "reminders": list(reminders),
+        "reminders": list(reminders or ()),
+        "reminder_methods": None if reminders is None else [METHODS[0]] * len(reminders),
         "sequence": sequence,
         "created_at": created_at,
         "updated_at": updated_at,
