@@ -268,7 +268,10 @@ def filled(importer, web):
     importer.add("Bo's too", web.feed(Reply(other), "/bo2.ics"))
     importer.run()
     # What a run that was killed leaves in staging, and what a geocoder said.
-    run = importer.one("select max(runs.id) from calimport.runs join calimport.calendars on name = 'Anna''s'")
+    run = importer.one(
+        "select max(runs.id) from calimport.runs join calimport.calendars on calendars.id = calendar_id"
+        " where name = 'Anna''s'"
+    )
     importer.connection.execute(
         "insert into calimport.staged_uids values (%s, 'marker'), (999999, 'marker of a run that is gone')", [run]
     )
