@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -17,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from calimport import database, store
 from calimport.api.app import create_app
+from calimport.store.fields import FIELDS, OPERATORS
 from dev import postgres
 from tests.store_client import imported, user
 
@@ -33,7 +35,23 @@ def _everybody() -> None:
     return None
 
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", create_app(_everybody, _everybody))
+def _app() -> FastAPI:
+    """The app, whose document names one filter of each kind and operator: the others run through the same code."""
+    app = create_app(_everybody, _everybody)
+    tried = {(field.kind, operator): field.name for field in FIELDS.values() for operator in OPERATORS[field.kind]}
+    filters = {name if operator == "exact" else f"{name}__{operator}" for (_, operator), name in tried.items()}
+    document = app.openapi()
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation["parameters"] = [
+                one
+                for one in operation.get("parameters", [])
+                if one["in"] != "query" or one["name"].partition("__")[0] not in FIELDS or one["name"] in filters
+            ]
+    return app
+
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", _app())
 
 
 @pytest.fixture(scope="module", autouse=True)
