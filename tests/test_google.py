@@ -568,8 +568,8 @@ def test_a_revoked_sign_in_has_to_be_renewed(fake, monkeypatch):
 
     error = failing(fake)
 
-    assert type(error) is errors.CredentialsInvalid
-    assert str(error) == errors.CredentialsInvalid.sentence
+    assert type(error) is errors.SignInRevoked
+    assert "`calimport connect google --connection google --replace`" in str(error)
 
 
 def test_a_user_cannot_act_for_another(fake, monkeypatch):

@@ -7,6 +7,8 @@
     │   ├── SourceUnsupported         no kind reads this source
     │   ├── CredentialsMissing        the kind needs a connection and has none
     │   ├── CredentialsInvalid        the provider refuses the connection's key or sign-in
+    │   │   ├── SignInExpired         its time is over
+    │   │   └── SignInRevoked         its owner, or an administrator, withdrew it
     │   ├── CredentialsForbidden      the key is good but may not read this calendar
     │   ├── RequestNotRecorded        a replay was asked for what its recording does not hold
     │   └── SchemaMismatch            the database's schema is not the one this code expects
@@ -91,6 +93,14 @@ class CredentialsMissing(ConfigurationError):
 class CredentialsInvalid(ConfigurationError):
     state = "bad_source"
     sentence = "The provider no longer accepts the sign-in or key for this calendar. Please sign in again."
+
+
+class SignInExpired(CredentialsInvalid):
+    sentence = "The sign-in for this calendar has expired. Please sign in again."
+
+
+class SignInRevoked(CredentialsInvalid):
+    sentence = "The permission to read this calendar was withdrawn. Please sign in again if we shall read it."
 
 
 class CredentialsForbidden(ConfigurationError):
