@@ -1,4 +1,4 @@
-"""A Google on loopback: the OAuth token endpoint and the part of the Calendar API v3 that calimport reads.
+"""A Google on loopback: page of consent, token endpoint, and the part of the Calendar API v3 that calimport reads.
 
 It keeps calendars in memory, pages, filters and syncs like the real one, and fails on request. Each answer is validated
 against the discovery document inside google-api-python-client, so that the fake cannot invent a field.
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import jsonschema
 
@@ -58,6 +58,18 @@ class Failure:
     delay: float = 0.0
 
 
+@dataclass
+class Consent:
+    """What a person does on the page of consent, and what Google gives for it."""
+
+    #: What the page says in the place of a code.
+    error: str = ""
+    granted: str = SCOPE
+    gives_refresh_token: bool = True
+    #: Seconds, for an application in testing.
+    refresh_token_expires_in: int | None = None
+
+
 class FakeGoogle:
     """The server. Use as a context manager."""
 
@@ -81,6 +93,10 @@ class FakeGoogle:
         self.public_key: bytes | None = None
         self.refresh_token = "1//refresh-secret"
         self.granted = {SCOPE}
+        self.client = {"client_id": "client", "client_secret": "GOCSPX-client"}
+        self.consent = Consent()
+        #: What the page of consent was asked with, by the code that it gave.
+        self.codes: dict[str, dict[str, str]] = {}
 
     @property
     def url(self) -> str:
@@ -102,6 +118,8 @@ class FakeGoogle:
             if not set(form.get("scope", "").split()) <= self.granted:
                 raise _Refused(400, {"error": "invalid_scope", "error_description": "Bad Request"})
             return self._issued("user")
+        if form.get("grant_type") == "authorization_code":
+            return self._exchanged(form)
         from google.auth import jwt
 
         # google-auth writes Google's own address as the audience, wherever it sends the assertion.
@@ -109,6 +127,32 @@ class FakeGoogle:
         if claims["scope"] != SCOPE:
             raise _Refused(400, {"error": "invalid_scope", "error_description": "Bad Request"})
         return self._issued(claims.get("sub", claims["iss"]))
+
+    def redirect(self, query: dict[str, str]) -> str:
+        """The page of consent, once the person has answered: where it sends the browser (RFC 6749, 4.1.2)."""
+        assert query["response_type"] == "code"
+        assert query["redirect_uri"].startswith("http://127.0.0.1:")
+        answer = {"error": self.consent.error} if self.consent.error else {"code": f"4/code-{len(self.codes) + 1}"}
+        if "code" in answer:
+            self.codes[answer["code"]] = query
+        return f"{query['redirect_uri']}?{urlencode(answer | {'state': query['state'], 'scope': query['scope']})}"
+
+    def _exchanged(self, form: dict[str, str]) -> dict[str, Any]:
+        """A code for tokens, once: RFC 6749, 4.1.3, and the proof of RFC 7636, 4.6."""
+        if any(form.get(name) != value for name, value in self.client.items()):
+            raise _Refused(
+                401, {"error": "invalid_client", "error_description": "The provided client secret is invalid."}
+            )
+        asked = self.codes.pop(form["code"], None)
+        proof = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+        if asked is None or asked["redirect_uri"] != form["redirect_uri"] or asked["code_challenge"] != proof:
+            raise _Refused(400, {"error": "invalid_grant", "error_description": "Bad Request"})
+        answer = self._issued("user") | {"scope": self.consent.granted}
+        if self.consent.gives_refresh_token and asked["access_type"] == "offline" and asked["prompt"] == "consent":
+            answer["refresh_token"] = self.refresh_token
+            if self.consent.refresh_token_expires_in:
+                answer["refresh_token_expires_in"] = self.consent.refresh_token_expires_in
+        return answer
 
     def _issued(self, subject: str) -> dict[str, Any]:
         token = f"ya29.secret-{len(self.tokens) + 1}"
@@ -119,6 +163,9 @@ class FakeGoogle:
         """The document of one GET, valid by its schema."""
         if endpoint == "colors":
             return _valid("Colors", {"kind": "calendar#colors", "calendar": {}, "event": PALETTE})
+        if endpoint == "calendarList" and not calendar_id:
+            listed = [one.entry for one in self.calendars.values() if one.listed]
+            return _valid("CalendarList", {"kind": "calendar#calendarList", "etag": '"1"', "items": listed})
         calendar = self.calendars.get(calendar_id)
         if calendar is None or (endpoint == "calendarList" and not calendar.listed):
             raise _Refused(404, _error(404, "notFound"))
@@ -219,6 +266,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         steps = [unquote(step) for step in parts.path.removeprefix("/calendar/v3/").split("/")]
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/o/oauth2/v2/auth":
+            self.google.requests["consent"] += 1
+            self._send_bytes(302, b"", {"Location": self.google.redirect(query)})
+            return
         if steps[:2] == ["users", "me"]:
             steps = steps[2:]
         endpoint = "events" if steps[-1] == "events" else steps[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
@@ -11,9 +14,11 @@ import click
 import calimport
 from calimport.errors import CalimportError
 
+_CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 #: Command → (module, attribute, what `calimport --help` says of it).
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "calendars": ("calimport.cli.calendars", "calendars", "Add, list, change, pause and check calendars."),
+    "connect": ("calimport.cli.connect", "connect", "Try a sign-in or a key, and store it as an Airflow connection."),
     "duplicates": (
         "calimport.cli.duplicates",
         "duplicates",
@@ -46,10 +51,27 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _connections_of_airflow():
+                return super().invoke(ctx)
         except CalimportError as error:
             click.echo(f"calimport: {error.error_class}: {error}", err=True)
             sys.exit(1)
+
+
+@contextmanager
+def _connections_of_airflow() -> Iterator[None]:
+    """Let Airflow look for connections in its metadata database too.
+
+    It does so in processes that call themselves its servers, as `airflow connections get` does; a task asks its
+    supervisor, which goes before this.
+    """
+    before = os.environ.get(_CONTEXT)
+    os.environ.setdefault(_CONTEXT, "server")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_CONTEXT, None)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})

@@ -62,7 +62,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
     :raises CalimportError: the calendar cannot be read, or not as a whole.
     """
-    user, calendar = _paths(request.source)
+    user, calendar = paths(request.source)
     graph = Graph(request, http, user)
     known = request.validators
     if link := known.get("delta_link"):
@@ -153,7 +153,7 @@ async def _mailbox_zone(graph: Graph) -> str | None:
     return iana_name(text(answer.get("value")) or "")
 
 
-def _paths(source: str | None) -> tuple[str, str]:
+def paths(source: str | None) -> tuple[str, str]:
     """The mailbox's path in Graph, and the calendar's; they are one for the mailbox's default calendar.
 
     :raises SourceUnsupported: the source names none.
