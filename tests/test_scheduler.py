@@ -22,6 +22,7 @@ import pytest
 
 from calimport import database
 from calimport.errors import FeedIsWebPage, FeedNotFound, FeedTimeout, FeedTruncated, ImportInterrupted
+from calimport.settings import Settings
 from dev import processes
 from tests.airflow_home import DAG, NOON, Home, new_calimport, new_metadata
 from tests.importing import Importer, feed
@@ -406,8 +407,8 @@ class Slow:
 
 
 def away_at_first(reply: Reply) -> Callable[[Asked], Reply]:
-    """A feed whose server has a fault of its own at the first request."""
-    replies = iter([Reply(status=503)])
+    """A feed whose server has a fault of its own for as long as one fetch tries."""
+    replies = iter([Reply(status=503)] * Settings.fetch_attempts)
     return lambda asked: next(replies, reply)
 
 

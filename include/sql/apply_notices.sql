@@ -13,7 +13,10 @@ with run as (
 no_longer_true as (
     delete from calimport.notices as notices
     where
-        notices.calendar_id in (select run.calendar_id from run where run.is_whole)
+        notices.calendar_id in (
+            select run.calendar_id from run
+            where run.is_whole
+        )
         and not exists (
             select 1
             from calimport.staged_notices as staged_notices

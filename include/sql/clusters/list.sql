@@ -6,7 +6,7 @@ with wanted as (
     from calimport.event_clusters as event_clusters
     group by event_clusters.cluster_id
     order by min(event_clusters.start_at) < current_timestamp, min(event_clusters.start_at), event_clusters.cluster_id
-    limit %(limit)s
+    limit %(most)s
 )
 
 select

@@ -124,7 +124,7 @@ by_start as (
         ranked_by_start.first_calendar_id,
         min(ranked_by_start.id) as first_id,
         min(ranked_by_start.id)
-            filter (where ranked_by_start.calendar_id <> ranked_by_start.first_calendar_id) as second_id
+        filter (where ranked_by_start.calendar_id <> ranked_by_start.first_calendar_id) as second_id
     from ranked_by_start
     group by
         ranked_by_start.start_at,

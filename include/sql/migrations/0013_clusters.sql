@@ -97,9 +97,17 @@ with reasoned as (
         max(matched.score) as score,
         array_agg(distinct reason.name order by reason.name) as reasons
     from (
-        select event_id, score, reasons from calimport.event_matches
+        select
+            event_id,
+            score,
+            reasons
+        from calimport.event_matches
         union all
-        select other_event_id, score, reasons from calimport.event_matches
+        select
+            other_event_id,
+            score,
+            reasons
+        from calimport.event_matches
     ) as matched
     cross join lateral unnest(matched.reasons) as reason (name)
     group by matched.event_id

@@ -19,7 +19,7 @@ def list_(limit: int) -> None:
     """List clusters, the next to come first. A star marks the row that stands for its cluster."""
     with database.connect() as connection:
         database.check_schema(connection)
-        rows = database.run(connection, "clusters/list", limit=limit).fetchall()
+        rows = database.run(connection, "clusters/list", most=limit).fetchall()
     previous = None
     for row in rows:
         if row["cluster_id"] != previous:
