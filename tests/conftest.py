@@ -12,6 +12,8 @@ import pytest
 
 from calimport import database
 from dev import postgres
+from tests.importing import Importer
+from tests.web import Web, serve
 
 # It holds tests and is no test file: without this its assertions would say nothing.
 pytest.register_assert_rewrite("tests.source_conformance")
@@ -61,3 +63,18 @@ def connection(connection_uri: str) -> Iterator[database.Connection]:
     """A connection to that database."""
     with database.connect() as opened:
         yield opened
+
+
+@pytest.fixture
+def importer(connection: database.Connection) -> Importer:
+    """The steps of the main job on a migrated database, each committing as in a task."""
+    connection.commit()
+    connection.autocommit = True
+    return Importer(connection)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server on the loopback interface whose answers the test gives."""
+    with serve() as server:
+        yield server

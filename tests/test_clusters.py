@@ -9,26 +9,13 @@ from calimport import clusters
 from calimport.cli import main
 from calimport.errors import ConfigurationError
 from tests.importing import Importer, feed
-from tests.web import Reply, serve
+from tests.web import Reply
 
 AT_TEN, AT_ELEVEN = "20261119T100000Z", "20261119T110000Z"
 
 
 def event(uid: str, title: str, location: str = "Hall, M1 1AA", start: str = AT_TEN, *more: str) -> str:
     return "\n".join([f"UID:{uid}", f"DTSTART:{start}", f"SUMMARY:{title}", f"LOCATION:{location}", *more])
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def serve_feeds(importer: Importer, web, **feeds: list[str]) -> None:

@@ -23,7 +23,7 @@ from tests.fake_microsoft import TENANT
 from tests.loopback import Loopback
 from tests.radicale_server import PASSWORD, USER, Radicale
 from tests.radicale_server import serve as serve_radicale
-from tests.web import Reply, Web, serve
+from tests.web import Reply
 
 SECRET = "sk_s3cret-key"
 PROVIDERS = {
@@ -37,12 +37,6 @@ PROVIDERS = {
     ),
 }
 MICROSOFT = ("--application", "app-id", "--tenant", TENANT)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serve() as running:
-        yield running
 
 
 @pytest.fixture

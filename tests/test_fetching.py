@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -19,12 +19,6 @@ from tests.loopback import Loopback
 from tests.web import Asked, Reply, Web, serve
 
 API = "https://api.example"
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serve() as running:
-        yield running
 
 
 class Time:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +18,13 @@ from calimport.har import Replay
 from calimport.har_masks import mask_body, mask_url
 from calimport.har_recorder import Recorder
 from calimport.settings import Settings
-from tests.web import Reply, Web, serve
+from tests.web import Reply
 
 FEED = (
     "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:one\r\nDTSTART:20261122T100000Z\r\nSUMMARY:Café\r\n"
     "END:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 WINDOW: dict[str, Any] = {"start": "2026-11-01", "end": "2026-12-01", "now": "2026-11-22T12:00:00Z"}
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serve() as running:
-        yield running
 
 
 def entry(url: str, text: str | None = "", *, method: str = "GET", status: int = 200, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
 from calimport.sources.base import Feed, FetchRequest, ParseContext
 from calimport.windows import Window, WindowRequest
-from tests.web import Asked, Reply, Web, serve
+from tests.web import Asked, Reply, serve
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NOVEMBER = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
@@ -58,12 +57,6 @@ def calendar(*events: str, head: str = "") -> bytes:
 
 
 FEED = calendar(EVENT)
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serve() as running:
-        yield running
 
 
 def fetch(

@@ -12,26 +12,13 @@ from calimport.cli import main
 from calimport.normalizing import merge_notices
 from calimport.sources.base import Notice
 from tests.importing import Importer, feed
-from tests.web import Reply, serve
+from tests.web import Reply
 
 GOOD = "UID:good\nDTSTART:20261119T100000Z\nSUMMARY:Good\n"
 BROKEN = "UID:broken\nDTSTART:soon\nSUMMARY:Broken\n"
 DAILY = "UID:daily\nDTSTART:20261118T100000Z\nRRULE:FREQ=DAILY;COUNT=3\nSUMMARY:Daily\nLOCATION:The usual place\n"
 LATER = "UID:later\nDTSTART:20271118T100000Z\nSUMMARY:Later\nLOCATION:Somewhere nice\n"
 UNRESOLVED = "The location 'The usual place' names no known place and no postcode; it was kept as text."
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def codes(importer: Importer) -> list[tuple[str, int]]:

@@ -12,22 +12,8 @@ from calimport.placing import Placing
 from calimport.postal import Address, country_of, parse
 from calimport.settings import Settings
 from calimport.venues import Place, Venues
-from tests.importing import Importer, feed
-from tests.web import Reply, serve
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
-
+from tests.importing import feed
+from tests.web import Reply
 
 LONDON, NEW_YORK = "Europe/London", "America/New_York"
 

@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from calimport.cli.check import check
 from calimport.cli.printing import display_width, printable, table
 from calimport.errors import ConfigurationError, CredentialsMissing, FeedNotFound, FeedTooLarge, SourceUnsupported
 from calimport.settings import Settings
-from tests.web import Reply, Web, serve
+from tests.web import Reply
 
 NOW = "2026-11-22T12:00:00Z"
 FEEDS = Path(__file__).parents[2] / "shared" / "feeds"
@@ -77,12 +76,6 @@ def feed(tmp_path) -> Path:
     path = tmp_path / "hall.ics"
     path.write_text(CALENDAR)
     return path
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with serve() as running:
-        yield running
 
 
 def run(*arguments: object, **options: Any) -> Result:

@@ -14,7 +14,7 @@ from calimport.cli import main
 from calimport.errors import ConfigurationError, CredentialsMissing
 from calimport.privacy import BUSY, BUSY_KEEPS, FIELDS, POLICIES, RULES, Privacy, busy, digest
 from tests.importing import Importer, feed
-from tests.web import Reply, serve
+from tests.web import Reply
 
 KEY = b"a key of these tests"
 EVENT = """
@@ -36,19 +36,6 @@ ACTION:DISPLAY
 TRIGGER:-PT10M
 END:VALARM
 """
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from calimport.errors import ConfigurationError, RemindersFailed
 from calimport.reminding import Sent, load, send_due
 from calimport.settings import Settings
 from tests.importing import NOW, Importer, feed
-from tests.web import Reply, serve
+from tests.web import Reply
 
 EVENT = "UID:one\nDTSTART:20261119T100000Z\nDTEND:20261119T120000Z\nSUMMARY:One\n"
 SETTINGS = Settings()
@@ -27,19 +27,6 @@ SETTINGS = Settings()
 
 def alarm(*lines: str) -> str:
     return "BEGIN:VALARM\n" + "\n".join(lines) + "\nEND:VALARM\n"
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def rows(importer: Importer) -> list[tuple[str, str, bool]]:

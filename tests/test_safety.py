@@ -18,7 +18,7 @@ from calimport.steps.normalize import normalize
 from calimport.steps.plan import group
 from calimport.steps.report import judge, report
 from tests.importing import Importer, feed
-from tests.web import Reply, serve
+from tests.web import Reply
 
 
 def event(uid: str, day: str, *lines: str) -> str:
@@ -35,12 +35,6 @@ def importer(connection):
     connection.commit()
     connection.autocommit = True
     return Importer(connection, Settings(read_timeout=0.3, fetch_timeout=0.6))
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def snapshot(importer: Importer, calendar: str = "club") -> list[tuple]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.importing import Importer, feed
-from tests.web import Reply, serve
+from tests.importing import feed
+from tests.web import Reply
 
 YOGA = """
 UID:yoga
@@ -105,19 +105,6 @@ CHANGES = {
     ),
     "order changed": (feed(FAIR, YOGA, TALK), []),
 }  # fmt: skip
-
-
-@pytest.fixture
-def importer(connection):
-    connection.commit()
-    connection.autocommit = True
-    return Importer(connection)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def test_a_new_calendar_is_imported_with_series_and_all_day(importer, web):

@@ -11,7 +11,7 @@ from psycopg import sql
 from calimport.freshness import fresh_for
 from calimport.settings import Settings
 from tests.importing import Importer, feed
-from tests.web import Asked, Reply, serve
+from tests.web import Asked, Reply
 
 FEED = feed("UID:one\nDTSTART:20261119T100000Z\nDTEND:20261119T110000Z\nSUMMARY:One")
 
@@ -22,12 +22,6 @@ def importer(connection):
     connection.autocommit = True
     settings = Settings(host_requests_per_second=1e6, host_request_burst=10_000)
     return Importer(connection, settings)
-
-
-@pytest.fixture
-def web():
-    with serve() as server:
-        yield server
 
 
 def versions(importer: Importer) -> list[tuple]:
