@@ -232,7 +232,7 @@ def modules(home: Home, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 def classes(root: type[errors.CalimportError]) -> Iterator[type[errors.CalimportError]]:
-    """The class and everything below it that can leave a task; what a source catches itself is defined in the source."""
+    """The class and all below it that can leave a task; what a source catches itself is defined in the source."""
     if root.__module__ == errors.__name__:
         yield root
     for below in root.__subclasses__():
