@@ -16,6 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from calimport import audit
 from calimport.cli import main
 from tests.airflow_home import ROOT, Home, new_metadata, run_airflow
 from tests.fake_google import FakeCalendar, FakeGoogle
@@ -264,6 +265,7 @@ def test_a_person_types_the_key_unseen(tmp_path):
 #: The command in a process of its own, its hosts led to servers of the test.
 DRIVER = """
 import json, sys
+from calimport import audit
 from calimport.cli import main
 from tests.loopback import Loopback
 if sys.argv[2]:
@@ -333,6 +335,10 @@ def test_a_key_is_stored_encrypted_and_replaced_only_on_request(home, web):
 
     (replaced,) = home.metadata_rows("select * from connection where conn_id = 'ticketsource'")
     assert (status, replaced["id"], replaced["password"] == row["password"]) == (0, row["id"], False)
+    logged = home.metadata_rows("select owner, extra from log where event = 'calimport connect' order by id")
+    assert [(row["owner"], json.loads(row["extra"])) for row in logged] == [
+        (audit.os_user(), {"connection_id": "ticketsource", "replaced": is_new}) for is_new in (False, True)
+    ]
 
 
 @pytest.mark.airflow

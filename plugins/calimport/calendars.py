@@ -27,6 +27,8 @@ STATES: Final = ("idle", "in_queue", "in_worker", "error", "bad_source")
 #: What makes a calendar another one to the importer: nothing known of the old source holds for the new.
 SOURCE_KEYS: Final = frozenset({"source", "kind", "connection"})
 
+#: Keys whose values are about a person.
+_PERSONAL: Final = frozenset({"source", "user", "contact_email"})
 #: Any number, as long as it is this one: whoever configures calendars waits here for whoever is doing so.
 _LOCK: Final = 0x63616C_636667
 #: Columns that are not named like their key.
@@ -268,6 +270,17 @@ def shown_differences(before: values.Config, after: values.Config) -> str:
     return ", ".join(
         f"{key}: {shown(key, getattr(before, key))} → {shown(key, getattr(after, key))}" for key in changed
     )
+
+
+def audited_differences(before: values.Config, after: values.Config) -> dict[str, list[str] | None]:
+    """What changed, for the audit log: ``{"days_back": ["7", "14"]}``.
+
+    None, where the values are about a person: the log is not to keep what an erasure of that person would not find.
+    """
+    return {
+        key: None if key in _PERSONAL else [shown(key, getattr(before, key)), shown(key, getattr(after, key))]
+        for key in differences(before, after)
+    }
 
 
 def private_names(configs: Iterable[CalendarConfig]) -> list[str]:

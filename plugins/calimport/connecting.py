@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from calimport import audit
 from calimport.connections import AirflowConnection
 from calimport.errors import ConfigurationError
 
@@ -73,17 +74,20 @@ def check_room(name: str, *, replace: bool) -> None:
 
 
 def store(name: str, connection: AirflowConnection, *, replace: bool) -> None:
-    """Put the connection into Airflow's metadata database.
+    """Put the connection into Airflow's metadata database, and into its audit log who did.
 
     :param replace: whether one of this id may be replaced; all of it is.
     :raises ConfigurationError: there is one and it may not, or the database cannot be reached.
     """
     from airflow.models.connection import Connection
+    from airflow.models.log import Log
 
     with _session() as session:
         stored = _stored(session, name)
         if stored is not None and not replace:
             raise _exists(name)
+        what = json.dumps({"connection_id": name, "replaced": stored is not None})
+        session.add(Log(event="calimport connect", owner=audit.os_user(), extra=what))
         if stored is None:
             stored = Connection(conn_id=name)
             session.add(stored)

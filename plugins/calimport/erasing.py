@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from calimport import audit, clusters, database
 from calimport import calendars as store
-from calimport import clusters, database
 from calimport import config_values as values
 from calimport.database import Connection
 from calimport.errors import ConfigurationError
@@ -18,6 +18,7 @@ BEYOND_REACH: Final = (
     "Airflow's logs and the records of its runs name calendars; its own retention removes them.",
     "Backups, write-ahead log and replicas of the database; deleted rows are overwritten after VACUUM.",
     "Configuration files: `calimport calendars apply` adds again what they still name.",
+    "That calendars were added, changed and erased, by whom and when: audit_log, which has only their ids now.",
     "Contact addresses of partners and places, and what was sent by reminders or read from exports.",
 )
 
@@ -65,6 +66,7 @@ def erase(connection: Connection, erasure: Erasure) -> None:
         store.remove(connection, calendar_id)
     if erasure.user_id is not None:
         connection.execute("delete from calimport.users where id = %s", [erasure.user_id])
+    audit.forget(connection, erasure.calendar_ids)
     database.run(connection, "erase/remnants")
     clusters.refresh(connection)
 

@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from calimport import audit, config_values, database
 from calimport import calendars as store
-from calimport import config_values, database
 from calimport.calendars import Calendar, CalendarConfig
 from calimport.cli.check import check
 from calimport.cli.printing import display_width, printable
 from calimport.database import Connection
 from calimport.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from calimport.calendars_apply import Plan
 
 #: What `add` takes as arguments, or as a flag.
 _NOT_OPTIONS: Final = frozenset({"name", "source", "enabled"})
@@ -54,6 +57,7 @@ def add(name: str, source: str | None, paused: bool, **options: str | None) -> N
     config = store.configure({key: value for key, value in given.items() if value is not None})
     with _database() as connection:
         calendar_id = store.add(connection, config)
+        _record(connection, "add", calendar_id, {"name": config.name})
     click.echo(f"Added {config.name} (id {calendar_id}){', paused' if paused else ': due at the next run'}.")
     _warn_of_private_addresses([config])
 
@@ -121,7 +125,9 @@ def set_(name: str, changes: tuple[str, ...]) -> None:
     given = dict(_assignment(change) for change in changes)
     with _database() as connection:
         before, after = store.change(connection, name, given)
-    difference = store.shown_differences(before.config, after)
+        difference = store.shown_differences(before.config, after)
+        if difference:
+            _record_change(connection, before.id, before.config, after)
     click.echo(f"Changed {after.name}: {difference}." if difference else f"Nothing to change: {after.name} is so.")
     _warn_of_private_addresses([after] if "source" in given else [])
 
@@ -131,7 +137,7 @@ def set_(name: str, changes: tuple[str, ...]) -> None:
 def pause(names: tuple[str, ...]) -> None:
     """Stop importing calendars. Their events stay."""
     with _database() as connection:
-        done = [(name, store.pause(connection, name)) for name in names]
+        done = [(name, _switched(connection, name, store.pause)) for name in names]
     for name, changed in done:
         click.echo(f"Paused {name}." if changed else f"{name} was paused already.")
 
@@ -141,7 +147,7 @@ def pause(names: tuple[str, ...]) -> None:
 def resume(names: tuple[str, ...]) -> None:
     """Import calendars again, at the next run, even where one was waiting after failures."""
     with _database() as connection:
-        done = [(name, store.resume(connection, name)) for name in names]
+        done = [(name, _switched(connection, name, store.resume)) for name in names]
     for name, changed in done:
         click.echo(
             f"Resumed {name}: due at the next run." if changed else f"{name} was not paused: due at the next run."
@@ -161,6 +167,8 @@ def remove(names: tuple[str, ...], yes: bool) -> None:
                 click.echo(f"{calendar.config.name} has {calendar.events} events.")
             click.confirm("Delete all of this?", abort=True)
         removed = [store.remove(connection, calendar.id) for calendar in found]
+        for calendar in removed:
+            _record(connection, "remove", calendar.id, {"name": calendar.config.name, "events": calendar.events})
     for calendar in removed:
         click.echo(f"Removed {calendar.config.name} and its {calendar.events} events.")
 
@@ -180,6 +188,7 @@ def apply(file: Path, prune: bool, dry_run: bool) -> None:
             click.echo(line)
         if not dry_run:
             calendars_apply.perform(connection, plan)
+            _record_plan(connection, plan)
     if plan.is_empty:
         click.echo("Nothing to do.")
     else:
@@ -193,6 +202,37 @@ def _database() -> Iterator[Connection]:
     with database.connect() as connection:
         database.check_schema(connection)
         yield connection
+
+
+def _record(connection: Connection, what: str, calendar_id: int | None, detail: dict[str, Any]) -> None:
+    audit.record(connection, f"calendar.{what}", actor=audit.os_user(), calendar_id=calendar_id, detail=detail)
+
+
+def _record_change(
+    connection: Connection, calendar_id: int, before: config_values.Config, after: config_values.Config
+) -> None:
+    changes = store.audited_differences(before, after)
+    _record(connection, "change", calendar_id, {"name": getattr(after, "name", None), "changes": changes})
+
+
+def _record_plan(connection: Connection, plan: Plan) -> None:
+    for change in plan.changes:
+        if change.what != "calendar":
+            what = "add" if change.before is None else "change"
+            audit.record(connection, f"{change.what}.{what}", actor=audit.os_user())
+        elif change.calendar is None:
+            _record(connection, "add", store.get(connection, change.name).id, {"name": change.name})
+        else:
+            _record_change(connection, change.calendar.id, change.calendar.config, change.after)
+    for calendar in plan.pauses:
+        _record(connection, "pause", calendar.id, {"name": calendar.config.name})
+
+
+def _switched(connection: Connection, name: str, switch: Callable[[Connection, int], bool]) -> bool:
+    calendar = store.get(connection, name)
+    changed = switch(connection, calendar.id)
+    _record(connection, switch.__name__, calendar.id, {"name": calendar.config.name})
+    return changed
 
 
 def _assignment(change: str) -> tuple[str, str | None]:

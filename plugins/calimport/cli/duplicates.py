@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from calimport import clusters, database
+from calimport import audit, clusters, database
 from calimport.cli.printing import printable
 
 
@@ -40,6 +40,7 @@ def join(event: int, other: int) -> None:
     with database.connect() as connection:
         database.check_schema(connection)
         clusters.join(connection, event, other)
+        audit.record(connection, "event.join", actor=audit.os_user(), detail={"events": [event, other]})
     click.echo(f"Joined {event} and {other}.")
 
 
@@ -50,6 +51,7 @@ def split(event: int) -> None:
     with database.connect() as connection:
         database.check_schema(connection)
         clusters.split(connection, event)
+        audit.record(connection, "event.split", actor=audit.os_user(), detail={"events": [event]})
     click.echo(f"Split {event} off.")
 
 
@@ -60,4 +62,5 @@ def undo(event: int) -> None:
     with database.connect() as connection:
         database.check_schema(connection)
         forgotten = clusters.undo(connection, event)
+        audit.record(connection, "event.undo", actor=audit.os_user(), detail={"events": [event]})
     click.echo(f"Forgot {forgotten} of {event}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from calimport import database, erasing
+from calimport import audit, database, erasing
 from calimport.cli.printing import printable
 
 
@@ -28,6 +28,10 @@ def erase(calendar: str | None, user: str | None, dry_run: bool, yes: bool) -> N
         if not yes:
             click.confirm("Erase all of this? It cannot be undone.", abort=True)
         erasing.erase(connection, found)
+        for calendar_id in found.calendar_ids:
+            audit.record(connection, "calendar.erase", actor=audit.os_user(), calendar_id=calendar_id)
+        if found.user_id is not None:
+            audit.record(connection, "user.erase", actor=audit.os_user(), detail={"user_id": found.user_id})
     click.echo("Erased. What calimport cannot erase:")
     for sentence in erasing.BEYOND_REACH:
         click.echo(f"- {sentence}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from calimport import database
+from calimport import audit, database
 
 
 @click.command()
@@ -12,4 +12,6 @@ def migrate() -> None:
     """Bring the database's schema up to date. Safe to repeat, and to run twice at once."""
     with database.connect() as connection:
         applied = database.migrate(connection)
+        if applied:
+            audit.record(connection, "schema.migrate", actor=audit.os_user(), detail={"applied": applied})
     click.echo(f"Applied {', '.join(applied)}." if applied else "Nothing to apply: the schema is up to date.")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from calimport import database, export_tokens, exporting
+from calimport import audit, database, export_tokens, exporting
 from calimport.cli.export import FORMATS, SCOPES
 from calimport.cli.printing import printable
 from calimport.export_tokens import Grant
@@ -28,6 +28,8 @@ def create(scope: str, name: str, form: str) -> None:
         found = exporting.find(opened, scope, name)
     with database.connect() as connection:
         token = export_tokens.create(connection, Grant(scope, found, form), now=datetime.now(UTC))
+        detail = {"token": int(token.partition("-")[0]), "scope": scope, "of": found, "format": form}
+        audit.record(connection, "token.create", actor=audit.os_user(), detail=detail)
     click.echo(f"/api/v1/export/private.{form}?token={token}")
 
 
@@ -49,4 +51,5 @@ def revoke(id: int) -> None:
     """Let a token grant nothing from now on."""
     with database.connect() as connection:
         export_tokens.revoke(connection, id, now=datetime.now(UTC))
+        audit.record(connection, "token.revoke", actor=audit.os_user(), detail={"token": id})
     click.echo(f"Revoked token {id}.")
