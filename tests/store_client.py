@@ -10,11 +10,13 @@ from psycopg import sql
 
 from calimport import database
 from calimport.api.app import create_app
+from calimport.store.owners import EVERYBODY, Owners
 
 
-def client(*, may_write: bool = True) -> TestClient:
+def client(*, may_write: bool = True, owners: Owners = EVERYBODY) -> TestClient:
     """A client of the app as Airflow mounts it. Who is allowed is proved with a real Airflow, in test_store_airflow."""
-    return TestClient(create_app(_everybody, _everybody if may_write else _nobody), raise_server_exceptions=True)
+    app = create_app(_everybody, _everybody if may_write else _nobody, lambda: owners)
+    return TestClient(app, raise_server_exceptions=True)
 
 
 def _everybody() -> None:

@@ -23,6 +23,7 @@ defaults:
 users:
   Anna:
     email: anna@example.org
+    airflow_users: anna,carer , anna
 partners:
   City library:
     contact_name: Bo
@@ -100,6 +101,8 @@ def test_a_file_is_applied_once(apply, connection):
         "match_venues": True,
         "partner": "City",
     }
+    named = connection.execute("select airflow_users from calimport.users").fetchone()
+    assert named == {"airflow_users": "anna, carer"}
     second = apply(FILE)
     assert (second.exit_code, second.output) == (0, "= 2 unchanged\nNothing to do.\n")
 

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from calimport import database, export_tokens
 from calimport.export_tokens import Grant
 from dev import processes
 from tests.airflow_home import Home, new_calimport, new_metadata
-from tests.store_client import imported
+from tests.store_client import imported, user
 from tests.test_scheduler import free_port
 
 pytestmark = pytest.mark.airflow
@@ -27,7 +28,7 @@ ACTIVITIES = "/api/v1/activity/"
 
 @dataclass(frozen=True)
 class Server:
-    """An API server with the users anna (viewer) and ben (user)."""
+    """An API server with the users anna (viewer), ben (user) and olga (op)."""
 
     url: str
     folder: Path
@@ -54,15 +55,18 @@ class Server:
         return jwt.encode({**claims, "role": None}, self.secret, algorithm=head["alg"], headers={"kid": head["kid"]})
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, postgres_host: str, template: str) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("airflow")
+@contextmanager
+def serving(folder: Path, postgres_host: str, template: str, **settings: str) -> Iterator[Server]:
+    """A running API server, with one imported activity."""
     home = Home(folder, postgres_host, new_metadata(postgres_host, folder), new_calimport(postgres_host, template))
     url = f"http://127.0.0.1:{free_port()}"
     environment = home.environment(
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="False",
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS="anna:viewer,ben:user",
-        AIRFLOW__API__BASE_URL=url,
+        **{
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:viewer,ben:user,olga:op",
+            "AIRFLOW__API__BASE_URL": url,
+            **settings,
+        }
     )
     command = [sys.executable, "-m", "airflow", "api-server", "--host", "127.0.0.1", "--workers", "1"]
     try:
@@ -77,6 +81,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, postgres_host: str, templat
         yield opened
     finally:
         processes.stop(folder)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, postgres_host: str, template: str) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("airflow"), postgres_host, template) as opened:
+        yield opened
 
 
 def _is_up(server: Server) -> bool:
@@ -174,3 +184,50 @@ def test_airflows_own_api_is_as_it_was(server):
     assert server.client(user="anna").get("/api/v2/dags").status_code == 200
     assert server.client().get("/api/v2/dags").status_code == 401
     assert server.client().get("/api/v1/openapi.json").json()["info"]["title"] == "calimport Store API"
+
+
+def titles(client: httpx.Client) -> list[str]:
+    answer = client.get(ACTIVITIES)
+    assert answer.status_code == 200, answer.text
+    return sorted(one["title"] for one in answer.json()["activities"])
+
+
+def test_rows_may_be_those_of_persons_who_name_the_airflow_user(tmp_path, postgres_host, template):
+    """Nobody's who is named by nobody; everybody's for operators, who could read the database anyway."""
+    with serving(tmp_path, postgres_host, template, CALIMPORT_STORE_ROWS="own") as server:
+        ben, anna, olga = (server.client(user=name) for name in ("ben", "anna", "olga"))
+        with server.home.connect() as connection:
+            bens, carlas = user(connection, "Ben Bell"), user(connection, "Carla")
+        named = "No user names you in airflow_users, so you may write nobody's activities."
+        refused = ben.post(ACTIVITIES, json={"title": "Ben's"})
+        assert (refused.status_code, refused.json()) == (403, {"detail": named})
+
+        with server.home.connect() as connection:
+            connection.execute("update calimport.users set airflow_users = 'ben' where name = 'Ben Bell'")
+        made = ben.post(ACTIVITIES, json={"title": "Ben's"}).json()
+        carlas_own = olga.post(ACTIVITIES, json={"title": "Carla's", "user": carlas}).json()
+
+        assert made["user"] == f"/api/v1/user/{bens}/"
+        assert (titles(ben), titles(anna), titles(olga)) == (["Ben's"], [], ["Ben's", "Carla's", "Imported"])
+        assert ben.get(carlas_own["resource_uri"]).status_code == anna.get(made["resource_uri"]).status_code == 404
+        assert ben.put(carlas_own["resource_uri"], json={"title": "x"}).status_code == 404
+        assert ben.post(ACTIVITIES, json={"title": "x", "user": carlas}).status_code == 403
+        assert ben.delete(ACTIVITIES, params={"title__in": "Ben's,Carla's"}).status_code == 204
+        assert titles(olga) == ["Carla's", "Imported"]
+        assert server.client(cookie=True, user="ben").get(f"/api/v1/user/{carlas}/").status_code == 404
+        assert server.client().get(ACTIVITIES).status_code == 401
+
+
+def test_where_everybody_is_an_administrator_everybody_may_all(tmp_path, postgres_host, template):
+    settings = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True", "CALIMPORT_STORE_ROWS": "own"}
+    with serving(tmp_path, postgres_host, template, **settings) as server:
+        anybody = server.client()
+        assert titles(anybody) == ["Imported"]
+        made = anybody.post(ACTIVITIES, json={"title": "Tea"})
+        assert made.status_code == 201
+        assert anybody.put(f"{ACTIVITIES}1/", json={"title": "x"}).status_code == 409
+        assert anybody.delete(ACTIVITIES).status_code == 400
+        assert anybody.delete(made.json()["resource_uri"]).status_code == 428
+        elsewhere = {"Sec-Fetch-Site": "cross-site"}
+        assert anybody.post(ACTIVITIES, json={"title": "x"}, headers=elsewhere).status_code == 403
+        assert server.client(token="nonsense").get(ACTIVITIES).status_code == 403

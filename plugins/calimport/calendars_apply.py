@@ -152,7 +152,7 @@ def _clashes(configuration: Configuration, others: list[Calendar]) -> Iterator[P
 
 
 def _users(connection: Connection, configuration: Configuration) -> list[Change]:
-    rows = connection.execute("select name, email from calimport.users order by name").fetchall()
+    rows = connection.execute("select name, email, airflow_users from calimport.users order by name").fetchall()
     stored = {row["name"]: UserConfig.model_construct(**row) for row in rows}
     used = [entry.config.user for entry in configuration.calendars]
     return _changes("user", stored, configuration.users) + [

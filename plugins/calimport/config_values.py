@@ -154,6 +154,10 @@ def _parse_interval(value: object) -> object:
     return parsed
 
 
+def _check_names(value: str) -> str:
+    return ", ".join(dict.fromkeys(name for part in value.split(",") if (name := part.strip())))
+
+
 def _check_reminders(value: object) -> object:
     written = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return reminders.written(reminders.read(written)) if isinstance(written, str) and written.strip() else written
@@ -165,6 +169,8 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterVa
 Address = Annotated[
     str, StringConstraints(min_length=1), AfterValidator(_check_printable), AfterValidator(_check_address_length)
 ]
+#: Some names, in one spelling: ``anna, ben``.
+Names = Annotated[Prose, AfterValidator(_check_names)]
 Email = Annotated[Text, AfterValidator(_check_email)]
 Slug = Annotated[Text, AfterValidator(_check_slug)]
 ConnectionId = Annotated[Text, AfterValidator(_check_connection_id)]

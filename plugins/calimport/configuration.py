@@ -44,6 +44,8 @@ class UserConfig(values.Config):
     name: values.Text
     email: values.Email | None = None
     """Where this person can be reached."""
+    airflow_users: values.Names | None = None
+    """Airflow users, with commas between, whose rows these are too where `CALIMPORT_STORE_ROWS` is `own`."""
 
 
 class PartnerConfig(values.Config):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, or_, select
 
 from calimport import frame, windows
 from calimport.errors import ConfigurationError
+from calimport.store.owners import Owners, theirs
 from calimport.store.refusals import FilterInvalid, StoreNotFound
 from calimport.store.tables import calendars, places, shown, users
 
@@ -42,20 +43,29 @@ class Export:
     changed_at: datetime | None
 
 
-def load(connection: Connection, scope: str, id: int, *, start: str | None = None, end: str | None = None) -> Export:
+def load(
+    connection: Connection,
+    scope: str,
+    id: int,
+    *,
+    owners: Owners,
+    start: str | None = None,
+    end: str | None = None,
+) -> Export:
     """What there is of a calendar, a user or a place; cancelled occurrences too, with that status.
 
+    :param owners: whose occurrences.
     :param start: only what ends after this date (midnight in the calendar's zone, else UTC) or instant.
     :param end: only what starts before it.
-    :raises StoreNotFound: there is no such calendar, user or place.
+    :raises StoreNotFound: there is no such calendar, user or place, or it is none of these owners'.
     :raises FilterInvalid: a bound is neither a date nor an instant.
     """
     table, column = SCOPES[scope]
     found = connection.execute(select(table).where(table.c.id == id)).mappings().first()
-    if found is None:
+    if found is None or not _is_theirs(scope, found, owners):
         raise StoreNotFound(f"There is no {scope} {id}.")
     timezone = (found["timezone"] or found["feed_timezone"]) if scope == "calendar" else None
-    wanted = select(shown).where(column == id).order_by(shown.c.start_at, shown.c.uid, shown.c.id)
+    wanted = select(shown).where(column == id, *theirs(owners)).order_by(shown.c.start_at, shown.c.uid, shown.c.id)
     zone = ZoneInfo(timezone or "UTC")
     if start is not None:
         begin = _instant(start, zone)
@@ -98,6 +108,11 @@ def render(export: Export, form: str) -> bytes:
     from calimport.cli.printing import csv_text
 
     return csv_text(rows).encode()
+
+
+def _is_theirs(scope: str, found: Mapping[Any, Any], owners: Owners) -> bool:
+    """Whether it is for them to see; a place is nobody's, and only what takes place there may be."""
+    return owners is None or scope == "place" or found["id" if scope == "user" else "user_id"] in owners
 
 
 def _instant(given: str, zone: ZoneInfo) -> datetime:

@@ -69,6 +69,8 @@ class Settings:
     reminder_max_delay: float = 3600.0
     #: A sender that holds a reminder for longer than this has died, and another takes it over.
     reminder_claim_seconds: float = 300.0
+    #: What an Airflow user reads and writes over HTTP: ``all`` rows, or their ``own`` (:mod:`calimport.store.owners`).
+    store_rows: str = "all"
     user_agent: str = "calimport/0.1 (calendar importer)"
 
     @property

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from calimport import store
+from calimport.api.access import WhoseRows
 from calimport.api.documents import NOT_MODIFIED, Activity, ActivityList, User, answers, filter_parameters
 from calimport.store import etags, fields
 from calimport.store.bodies import ActivityFields
@@ -34,29 +35,41 @@ _FILTERS: Final = {"parameters": filter_parameters()}
 
 
 @reading.get("/activity/", response_model=ActivityList, responses=answers(400), openapi_extra=_FILTERS)
-def list_activities(request: Request, limit: Limit = MOST, offset: Offset = 0, order_by: OrderBy = None) -> Any:
+def list_activities(
+    request: Request, owners: WhoseRows, limit: Limit = MOST, offset: Offset = 0, order_by: OrderBy = None
+) -> Any:
     """Activities that all filters let through, by start. `field` is short for `field__exact`."""
     with begin() as connection:
-        found = store.page(connection, _filters(request), order_by=order_by, limit=limit or MOST, offset=offset)
+        found = store.page(
+            connection, _filters(request), owners=owners, order_by=order_by, limit=limit or MOST, offset=offset
+        )
     return _envelope(request, "activity", found, limit or MOST, offset)
 
 
 @reading.get("/activity/last_activities/", response_model=ActivityList, responses=answers(400), openapi_extra=_FILTERS)
-def last_activities(request: Request, limit: Limit = MOST, offset: Offset = 0, order_by: OrderBy = None) -> Any:
+def last_activities(
+    request: Request, owners: WhoseRows, limit: Limit = MOST, offset: Offset = 0, order_by: OrderBy = None
+) -> Any:
     """Activities from seven days ago to seven days ahead, of those that the filters let through."""
     around = store.around(datetime.now(UTC))
     with begin() as connection:
         found = store.page(
-            connection, _filters(request), also=around, order_by=order_by, limit=limit or MOST, offset=offset
+            connection,
+            _filters(request),
+            owners=owners,
+            also=around,
+            order_by=order_by,
+            limit=limit or MOST,
+            offset=offset,
         )
     return _envelope(request, "activity/last_activities", found, limit or MOST, offset)
 
 
 @reading.get("/activity/{id}/", response_model=Activity, responses=answers(404) | NOT_MODIFIED)
-def get_activity(id: Id, response: Response, if_none_match: IfNoneMatch = None) -> Any:
+def get_activity(id: Id, owners: WhoseRows, response: Response, if_none_match: IfNoneMatch = None) -> Any:
     """One activity. Its ETag is what a change needs."""
     with begin() as connection:
-        found = store.one(connection, id)
+        found = store.one(connection, id, owners=owners)
     tag = etags.of(found)
     if if_none_match is not None and not etags.is_none_match(if_none_match, tag):
         return Response(status_code=304, headers={"ETag": tag})
@@ -64,49 +77,51 @@ def get_activity(id: Id, response: Response, if_none_match: IfNoneMatch = None) 
 
 
 @reading.get("/user/{id}/", response_model=User, responses=answers(404), tags=["users"])
-def get_user(id: Id) -> Any:
+def get_user(id: Id, owners: WhoseRows) -> Any:
     """One user, with their calendars."""
     with begin() as connection:
-        return store.user(connection, id)
+        return store.user(connection, id, owners=owners)
 
 
 @writing.post("/activity/", response_model=Activity, status_code=201, responses=answers(400, 409))
-def create_activity(body: ActivityFields, response: Response) -> Any:
+def create_activity(body: ActivityFields, owners: WhoseRows, response: Response) -> Any:
     """Write a new activity by hand. No import changes or removes it."""
     with begin() as connection:
-        found = store.create(connection, body, now=datetime.now(UTC))
+        found = store.create(connection, body, owners=owners, now=datetime.now(UTC))
     response.headers["Location"] = found[fields.RESOURCE_URI]
     return _tagged(response, found)
 
 
 @writing.put("/activity/{id}/", response_model=Activity, responses=answers(400, 404, 409, 412))
-def put_activity(id: Id, body: ActivityFields, response: Response, if_match: IfMatch = None) -> Any:
+def put_activity(id: Id, body: ActivityFields, owners: WhoseRows, response: Response, if_match: IfMatch = None) -> Any:
     """Write fields of an activity; those that are not sent stay. Without If-Match the last writer wins."""
     with begin() as connection:
-        found = store.change(connection, id, body, now=datetime.now(UTC), if_match=if_match)
+        found = store.change(connection, id, body, owners=owners, now=datetime.now(UTC), if_match=if_match)
     return _tagged(response, found)
 
 
 @writing.patch("/activity/{id}/", response_model=Activity, responses=answers(400, 404, 409, 412, 428))
-def patch_activity(id: Id, body: ActivityFields, response: Response, if_match: IfMatch = None) -> Any:
+def patch_activity(
+    id: Id, body: ActivityFields, owners: WhoseRows, response: Response, if_match: IfMatch = None
+) -> Any:
     """As PUT, for clients that do not want to lose what somebody else writes: If-Match is required."""
     with begin() as connection:
-        found = store.change(connection, id, body, now=datetime.now(UTC), if_match=_required(if_match))
+        found = store.change(connection, id, body, owners=owners, now=datetime.now(UTC), if_match=_required(if_match))
     return _tagged(response, found)
 
 
 @writing.delete("/activity/{id}/", status_code=204, responses=answers(404, 409, 412, 428))
-def delete_activity(id: Id, if_match: IfMatch = None) -> None:
+def delete_activity(id: Id, owners: WhoseRows, if_match: IfMatch = None) -> None:
     """Delete one activity. If-Match is required."""
     with begin() as connection:
-        store.drop(connection, id, now=datetime.now(UTC), if_match=_required(if_match))
+        store.drop(connection, id, owners=owners, now=datetime.now(UTC), if_match=_required(if_match))
 
 
 @writing.delete("/activity/", status_code=204, responses=answers(400, 409), openapi_extra=_FILTERS)
-def delete_activities(request: Request) -> None:
+def delete_activities(request: Request, owners: WhoseRows) -> None:
     """Delete what the filters let through: all of it, or nothing. A filter is required."""
     with begin() as connection:
-        store.remove(connection, _filters(request, paging=frozenset()), now=datetime.now(UTC))
+        store.remove(connection, _filters(request, paging=frozenset()), owners=owners, now=datetime.now(UTC))
 
 
 def _filters(request: Request, paging: frozenset[str] = _PAGING) -> dict[str, Any]:

@@ -11,7 +11,11 @@ from fastapi.responses import JSONResponse
 
 import calimport
 from calimport.api import activities, exports
+from calimport.api.access import whose_rows
 from calimport.errors import CalimportError
+from calimport.settings import Settings
+from calimport.store import owners
+from calimport.store.owners import Owners
 from calimport.store.refusals import StoreError
 
 log = logging.getLogger(__name__)
@@ -25,10 +29,11 @@ to see the DAG `calendar_import`, writing the permission to start it.
 """
 
 
-def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any]) -> FastAPI:
+def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any], whose: Callable[..., Owners]) -> FastAPI:
     """The app.
 
     :param may_read: a dependency of FastAPI that raises 401 or 403 for whoever may not read; ``may_write``: so too.
+    :param whose: a dependency that gives whose rows the one who asks may see and write.
     """
     app = FastAPI(title="calimport Store API", version=calimport.__version__, description=_ABOUT)
     for router, allowed in (
@@ -38,6 +43,7 @@ def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any]) -> F
     ):
         app.include_router(router, dependencies=[Depends(allowed)])
     app.include_router(exports.public)
+    app.dependency_overrides[whose_rows] = whose
     app.add_exception_handler(StoreError, _refused)
     app.add_exception_handler(CalimportError, _unavailable)
     return app
@@ -45,9 +51,10 @@ def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any]) -> F
 
 def airflow_app() -> FastAPI:
     """The app for Airflow's users. Imports what only Airflow's API server has loaded anyway."""
-    from calimport.api.auth import may_read, may_write
+    from calimport.api.auth import everybodys, may_read, may_write, their_own
 
-    return create_app(may_read, may_write)
+    limited = owners.are_limited(Settings.from_environment())
+    return create_app(may_read, may_write, their_own if limited else everybodys)
 
 
 def _refused(request: Request, error: Exception) -> JSONResponse:

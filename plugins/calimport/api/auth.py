@@ -10,10 +10,15 @@ from __future__ import annotations
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request
+
+from calimport.store import owners
+from calimport.store.engine import begin
+from calimport.store.owners import EVERYBODY, Owners
 
 DAG_ID: Final = "calendar_import"
 _HARMLESS: Final = ("GET", "HEAD", "OPTIONS")
@@ -46,3 +51,19 @@ def same_origin(request: Request) -> None:
 
 def may_write(_: Annotated[None, Depends(same_origin)], __: Annotated[None, Depends(_may_run)]) -> None:
     """May start the DAG, and is no other website."""
+
+
+def everybodys() -> Owners:
+    """Rows have no owners: whoever may read, may read all."""
+    return EVERYBODY
+
+
+def their_own(user: GetUserDep) -> Owners:
+    """The rows of those who name this user; everybody's for whoever may change Airflow's connections.
+
+    They could read the database by its connection anyway.
+    """
+    if get_auth_manager().is_authorized_connection(method="PUT", user=user):
+        return EVERYBODY
+    with begin() as connection:
+        return owners.of_airflow_user(connection, user.get_name())

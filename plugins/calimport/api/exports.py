@@ -10,9 +10,11 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy import Connection
 
 from calimport import database, export_tokens, exporting
+from calimport.api.access import WhoseRows
 from calimport.api.documents import NOT_MODIFIED, Problem, Responses, answers
 from calimport.store import etags
 from calimport.store.engine import begin
+from calimport.store.owners import EVERYBODY, Owners
 from calimport.store.refusals import StoreNotFound
 
 Scope = Literal["calendar", "user", "place"]
@@ -44,6 +46,7 @@ def export(
     scope: Scope,
     id: Annotated[int, Path(ge=1, le=2**63 - 1)],
     form: Form,
+    owners: WhoseRows,
     start: Annotated[Bound, Query(alias="from")] = None,
     end: Annotated[Bound, Query(alias="to")] = None,
     if_none_match: IfNoneMatch = None,
@@ -51,7 +54,7 @@ def export(
 ) -> Any:
     """All occurrences of a calendar, of a user's calendars or at a place, or those between two moments."""
     with begin() as connection:
-        return _answer(connection, scope, id, form, (start, end), if_none_match, if_modified_since)
+        return _answer(connection, scope, id, form, owners, (start, end), if_none_match, if_modified_since)
 
 
 @public.get("/export/private.{form}", response_class=Response, responses=_FILES | NOT_MODIFIED | _PRIVATE)
@@ -70,7 +73,9 @@ def private_export(
     if grant is None or grant.format != form:
         raise StoreNotFound("No token grants this.")
     with begin() as connection:
-        return _answer(connection, grant.scope, grant.id, form, (None, None), if_none_match, if_modified_since)
+        return _answer(
+            connection, grant.scope, grant.id, form, EVERYBODY, (None, None), if_none_match, if_modified_since
+        )
 
 
 def _answer(
@@ -78,11 +83,12 @@ def _answer(
     scope: str,
     id: int,
     form: str,
+    owners: Owners,
     bounds: tuple[str | None, str | None],
     if_none_match: str | None,
     if_modified_since: str | None,
 ) -> Response:
-    found = exporting.load(connection, scope, id, start=bounds[0], end=bounds[1])
+    found = exporting.load(connection, scope, id, owners=owners, start=bounds[0], end=bounds[1])
     # A date has no fractions: the next whole second is when it surely was so.
     modified = None if found.changed_at is None else format_datetime(_whole(found.changed_at), usegmt=True)
     headers = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}

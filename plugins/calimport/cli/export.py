@@ -8,6 +8,7 @@ import click
 
 from calimport import exporting
 from calimport.store.engine import begin
+from calimport.store.owners import EVERYBODY
 
 SCOPES = click.Choice(tuple(exporting.SCOPES))
 FORMATS = click.Choice(tuple(exporting.FORMATS))
@@ -23,7 +24,8 @@ FORMATS = click.Choice(tuple(exporting.FORMATS))
 def export(scope: str, name: str, form: str, start: str | None, end: str | None, output: Path | None) -> None:
     """Write all occurrences of a calendar, of a user's calendars, or at a place."""
     with begin() as connection:
-        found = exporting.load(connection, scope, exporting.find(connection, scope, name), start=start, end=end)
+        id = exporting.find(connection, scope, name)
+        found = exporting.load(connection, scope, id, owners=EVERYBODY, start=start, end=end)
     content = exporting.render(found, form)
     if output is None:
         click.echo(content, nl=False)

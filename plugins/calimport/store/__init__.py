@@ -19,6 +19,7 @@ from calimport.config_values import problems
 from calimport.store import etags, fields, filters
 from calimport.store.bodies import ActivityFields
 from calimport.store.engine import begin
+from calimport.store.owners import EVERYBODY, Owners, theirs
 from calimport.store.refusals import (
     ActivityChanged,
     ActivityImported,
@@ -50,7 +51,7 @@ def activity_get(*, order_by: str | Iterable[str] | None = None, **given: Any) -
     :raises FilterInvalid: a filter is unknown, or has no value or none of its kind.
     """
     with begin() as connection:
-        return page(connection, given, order_by=order_by, limit=None).activities
+        return page(connection, given, owners=EVERYBODY, order_by=order_by, limit=None).activities
 
 
 def activity_save(**given: Any) -> dict[str, Any]:
@@ -67,8 +68,8 @@ def activity_save(**given: Any) -> dict[str, Any]:
         raise FieldInvalid(" ".join(f"{key}: {sentence}" for key, sentence in problems(error))) from None
     with begin() as connection:
         if activity_id is None:
-            return create(connection, body, now=datetime.now(UTC))
-        return change(connection, activity_id, body, now=datetime.now(UTC))
+            return create(connection, body, owners=EVERYBODY, now=datetime.now(UTC))
+        return change(connection, activity_id, body, owners=EVERYBODY, now=datetime.now(UTC))
 
 
 def activity_delete(**given: Any) -> bool:
@@ -78,7 +79,7 @@ def activity_delete(**given: Any) -> bool:
     :raises ActivityImported: one of them belongs to a feed: nothing is deleted.
     """
     with begin() as connection:
-        remove(connection, given, now=datetime.now(UTC))
+        remove(connection, given, owners=EVERYBODY, now=datetime.now(UTC))
     return True
 
 
@@ -88,7 +89,7 @@ def user_get(id: int) -> dict[str, Any]:
     :raises StoreNotFound: there is no such user.
     """
     with begin() as connection:
-        return user(connection, id)
+        return user(connection, id, owners=EVERYBODY)
 
 
 def last_activities(**given: Any) -> list[dict[str, Any]]:
@@ -97,7 +98,8 @@ def last_activities(**given: Any) -> list[dict[str, Any]]:
     :raises FilterInvalid: as :func:`activity_get`.
     """
     with begin() as connection:
-        return page(connection, given, also=around(datetime.now(UTC)), limit=None).activities
+        around_now = around(datetime.now(UTC))
+        return page(connection, given, owners=EVERYBODY, also=around_now, limit=None).activities
 
 
 def around(now: datetime) -> dict[str, int]:
@@ -109,13 +111,14 @@ def page(
     connection: Connection,
     given: dict[str, Any],
     *,
+    owners: Owners,
     order_by: str | Iterable[str] | None = None,
     also: dict[str, Any] | None = None,
     limit: int | None,
     offset: int = 0,
 ) -> Page:
     """Some of the activities, and the number of all. ``limit`` None: all of them. ``also``: filters besides."""
-    where = [*filters.conditions(given), *filters.conditions(also or {})]
+    where = [*filters.conditions(given), *filters.conditions(also or {}), *theirs(owners)]
     rows = select(shown).where(*where).order_by(*filters.order(order_by)).limit(limit).offset(offset)
     found = [fields.activity(row) for row in connection.execute(rows).mappings()]
     if limit is None:
@@ -124,43 +127,53 @@ def page(
     return Page(found, total)
 
 
-def one(connection: Connection, activity_id: int) -> dict[str, Any]:
+def one(connection: Connection, activity_id: int, *, owners: Owners) -> dict[str, Any]:
     """The activity of this id.
 
-    :raises StoreNotFound: there is none.
+    :raises StoreNotFound: there is none, or none of these owners'.
     """
-    return fields.activity(_row(connection, activity_id))
+    return fields.activity(_row(connection, activity_id, owners))
 
 
-def create(connection: Connection, body: ActivityFields, *, now: datetime) -> dict[str, Any]:
-    """A new activity, by hand."""
-    return one(connection, insert_activity(connection, body, now=now))
+def create(connection: Connection, body: ActivityFields, *, owners: Owners, now: datetime) -> dict[str, Any]:
+    """A new activity, by hand.
+
+    :raises ActivityOfOthers: it would be none of these owners'.
+    """
+    return one(connection, insert_activity(connection, body, owners=owners, now=now), owners=owners)
 
 
 def change(
-    connection: Connection, activity_id: int, body: ActivityFields, *, now: datetime, if_match: str | None = None
+    connection: Connection,
+    activity_id: int,
+    body: ActivityFields,
+    *,
+    owners: Owners,
+    now: datetime,
+    if_match: str | None = None,
 ) -> dict[str, Any]:
     """Write fields of one activity, if it still is what ``if_match`` says.
 
     :raises ActivityChanged: it is not. :raises ActivityImported: it belongs to a feed.
+    :raises ActivityOfOthers: it would be none of these owners' any more.
     """
-    before = _locked(connection, activity_id, if_match)
-    update_activity(connection, before, body, now=now)
-    return one(connection, activity_id)
+    before = _locked(connection, activity_id, owners, if_match)
+    update_activity(connection, before, body, owners=owners, now=now)
+    return one(connection, activity_id, owners=owners)
 
 
-def drop(connection: Connection, activity_id: int, *, now: datetime, if_match: str) -> None:
+def drop(connection: Connection, activity_id: int, *, owners: Owners, now: datetime, if_match: str) -> None:
     """Delete one activity, if it still is what ``if_match`` says. Errors as :func:`change`."""
-    before = _locked(connection, activity_id, if_match)
+    before = _locked(connection, activity_id, owners, if_match)
     connection.execute(delete(events).where(events.c.id == activity_id))
     touch(connection, {before["calendar_id"]}, now)
 
 
-def remove(connection: Connection, given: dict[str, Any], *, now: datetime) -> int:
-    """Delete what the filters let through; the number of activities deleted. Errors as :func:`activity_delete`."""
+def remove(connection: Connection, given: dict[str, Any], *, owners: Owners, now: datetime) -> int:
+    """Delete what the filters let through of these owners'; how many that were. Errors as :func:`activity_delete`."""
     if not given:
         raise FilterInvalid("Deleting needs a filter: without one, everything would be deleted.")
-    wanted = select(shown.c.id).where(*filters.conditions(given))
+    wanted = select(shown.c.id).where(*filters.conditions(given), *theirs(owners))
     locked = select(events.c.id).where(events.c.id.in_(wanted)).order_by(events.c.id).with_for_update()
     ids = list(connection.execute(locked).scalars())
     rows = connection.execute(select(shown).where(shown.c.id.in_(ids)).order_by(shown.c.id)).mappings().all()
@@ -175,13 +188,13 @@ def remove(connection: Connection, given: dict[str, Any], *, now: datetime) -> i
     return len(rows)
 
 
-def user(connection: Connection, user_id: int) -> dict[str, Any]:
+def user(connection: Connection, user_id: int, *, owners: Owners) -> dict[str, Any]:
     """A user as JSON: ``id``, ``username``, ``resource_uri``, ``calendars`` (id, name, activity_type).
 
-    :raises StoreNotFound: there is no such user.
+    :raises StoreNotFound: there is no such user among the owners.
     """
     name = connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar()
-    if name is None:
+    if name is None or (owners is not None and user_id not in owners):
         raise StoreNotFound(f"There is no user {user_id}.")
     theirs = select(calendars.c.id, calendars.c.name, calendars.c.activity_type)
     theirs = theirs.where(calendars.c.user_id == user_id).order_by(calendars.c.name)
@@ -193,20 +206,20 @@ def user(connection: Connection, user_id: int) -> dict[str, Any]:
     }
 
 
-def _row(connection: Connection, activity_id: int) -> Any:
+def _row(connection: Connection, activity_id: int, owners: Owners) -> Any:
     if isinstance(activity_id, bool) or not isinstance(activity_id, int) or not 0 < activity_id < 2**63:
         raise FieldInvalid("id: must be a whole number over zero.")
-    found = connection.execute(select(shown).where(shown.c.id == activity_id)).mappings().first()
+    found = connection.execute(select(shown).where(shown.c.id == activity_id, *theirs(owners))).mappings().first()
     if found is None:
         raise StoreNotFound(f"There is no activity {activity_id}.")
     return found
 
 
-def _locked(connection: Connection, activity_id: int, if_match: str | None) -> Any:
+def _locked(connection: Connection, activity_id: int, owners: Owners, if_match: str | None) -> Any:
     """The row, which nobody else changes before the end of the transaction."""
-    _row(connection, activity_id)
+    _row(connection, activity_id, owners)
     connection.execute(select(events.c.id).where(events.c.id == activity_id).with_for_update())
-    row = _row(connection, activity_id)
+    row = _row(connection, activity_id, owners)
     if if_match is not None and not etags.is_match(if_match, etags.of(fields.activity(row))):
         raise ActivityChanged
     if not row["by_hand"]:

@@ -5,7 +5,8 @@
     StoreError
     ├── FilterInvalid             400  unknown, without a value, or with one that is none of its kind
     ├── FieldInvalid              400  not a field, not a user's to write, or a value that is none of its kind
-    ├── StoreNotFound             404  no such activity, user, calendar or place
+    ├── ActivityOfOthers          403  it would be none of the caller's
+    ├── StoreNotFound             404  no such activity, user, calendar or place, or none of the caller's
     ├── ActivityImported          409  it belongs to a calendar that is imported
     ├── ActivityExists            409  another one of that calendar has this iCalUID
     ├── ActivityChanged           412  it is no longer what the caller has read
@@ -32,6 +33,11 @@ class FilterInvalid(StoreError):
 
 class FieldInvalid(StoreError):
     sentence = "A field is not valid."
+
+
+class ActivityOfOthers(StoreError):
+    status = 403
+    sentence = "The activity would be somebody else's."
 
 
 class StoreNotFound(StoreError):

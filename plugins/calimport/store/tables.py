@@ -71,7 +71,9 @@ calendars: Final = Table(
     Column("configured_at", DateTime(timezone=True)),
     Column("changed_at", DateTime(timezone=True)),
 )
-users: Final = Table("users", _METADATA, Column("id", BigInteger, primary_key=True), Column("name", Text))
+users: Final = Table(
+    "users", _METADATA, Column("id", BigInteger, primary_key=True), Column("name", Text), Column("airflow_users", Text)
+)
 places: Final = Table("places", _METADATA, Column("id", BigInteger, primary_key=True), Column("name", Text))
 
 _PRIVATE: Final = ("private", "confidential")

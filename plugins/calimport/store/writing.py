@@ -20,8 +20,10 @@ from sqlalchemy.exc import IntegrityError
 from calimport import database, frame, reminders
 from calimport.normalizing import content_hash
 from calimport.store import fields
+from calimport.store import owners as ownership
 from calimport.store.bodies import ActivityFields
 from calimport.store.fields import FIELDS
+from calimport.store.owners import Owners
 from calimport.store.refusals import ActivityExists, FieldInvalid
 from calimport.store.tables import BY_HAND, calendars, events, users
 from calimport.text import link, markdown, plain, storable
@@ -32,29 +34,34 @@ _NO_RUN: Final = 0
 _MOST_NAMES: Final = 100
 
 
-def insert_activity(connection: Connection, body: ActivityFields, *, now: datetime) -> int:
+def insert_activity(connection: Connection, body: ActivityFields, *, owners: Owners, now: datetime) -> int:
     """A new row; its id.
 
     :raises FieldInvalid: a field is not a user's to write, or makes no sense with the others.
     :raises ActivityExists: the user's calendar by hand has this iCalUID already.
+    :raises ActivityOfOthers: it would be none of these owners'.
     """
     given = _given(body, {})
     row = _blank(now) | _columns(given, start_default=now)
-    calendar_id = _calendar(connection, given.get("user"), row["activity_type"], now)
+    user_id = ownership.of_new_row(owners, given.get("user"))
+    calendar_id = _calendar(connection, user_id, row["activity_type"], now)
     values = {**_checked(row), "calendar_id": calendar_id, "first_run_id": _NO_RUN, "last_run_id": _NO_RUN}
     return _written(connection, insert(events).values(values).returning(events.c.id), calendar_id, row, now)
 
 
-def update_activity(connection: Connection, before: Mapping[str, Any], body: ActivityFields, *, now: datetime) -> None:
+def update_activity(
+    connection: Connection, before: Mapping[str, Any], body: ActivityFields, *, owners: Owners, now: datetime
+) -> None:
     """Write the fields that are given and differ over the row ``before`` (of ``shown``, locked by the caller).
 
-    :raises FieldInvalid: as :func:`insert_activity`. :raises ActivityExists: so too.
+    Errors as :func:`insert_activity`.
     """
     given = _given(body, fields.activity(before))
     if not given:
         return
     row = {name: before[name] for name in frame.NAMES} | _columns(given) | {"updated_at": now}
     user_id = given.get("user", before["user_id"])
+    ownership.check(owners, user_id)
     calendar_id = _calendar(connection, user_id, row["activity_type"], now)
     statement = update(events).where(events.c.id == before["id"]).returning(events.c.id)
     _written(connection, statement.values({**_checked(row), "calendar_id": calendar_id}), calendar_id, row, now)
