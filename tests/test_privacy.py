@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 
 import pytest
@@ -265,6 +266,19 @@ def filled(importer, web):
     importer.connection.execute(
         "insert into calimport.geocodes values ('1 Marker Street, London SW1A 1AA', 51, 0, '2026-11-18Z')"
     )
+    # The same event in another calendar, what people said of it, and secret addresses of exports.
+    importer.add("Copy", web.feed(Reply(feed("UID:one\nDTSTART:20261119T100000Z\nSUMMARY:Copy\n")), "/copy.ics"))
+    importer.run()
+    importer.connection.execute(
+        "insert into calimport.cluster_overrides (calendar_id, uid) select id, 'marker' from calimport.calendars"
+        " where name = 'Anna''s'"
+    )
+    importer.connection.execute(
+        "insert into calimport.export_tokens (calendar_id, user_id, format, secret_hash, created_at)"
+        " select id, null, 'ics', decode(repeat('00', 32), 'hex'), now() from calimport.calendars"
+        " where name = 'Anna''s'"
+        " union all select null, id, 'ics', decode(repeat('00', 32), 'hex'), now() from calimport.users"
+    )
     assert set(places_of_marker(importer)) == EVERYWHERE
     return importer
 
@@ -279,6 +293,7 @@ EVERYWHERE = {
     *("pending_reminders.location", "canonical_events.address", "canonical_events.attendees"),
     *("canonical_events.categories", "canonical_events.description", "canonical_events.location"),
     *("canonical_events.organizer", "canonical_events.summary", "canonical_events.url"),
+    *("cluster_overrides.uid", "event_clusters.summary"),
 }
 
 
@@ -295,6 +310,100 @@ def test_erasure_leaves_nothing_anywhere(filled, arguments):
     assert "Backups, write-ahead log" in done.output
 
 
+#: Tables whose rows go with their calendar or person although no foreign key takes them along, and what does so …
+BY_STATEMENT = {
+    "staged_events": "calendars/remove.sql",
+    "staged_notices": "calendars/remove.sql",
+    "staged_uids": "calendars/remove.sql",
+    "feed_contents": "calendars/remove_contents.sql",
+    "geocodes": "erase/remnants.sql",
+    "request_budgets": "erase/remnants.sql",
+    "audit_log": "forget_in_audit_log",
+}
+#: … and those that hold nothing of a calendar or person.
+OF_NOBODY = {"schema_migrations", "partners", "places"}
+
+
+def test_no_table_is_forgotten_by_erasure(connection):
+    """A new table needs a foreign key that deletes its rows with the calendar or person, or a line above."""
+    tables = {
+        row["name"]
+        for row in connection.execute(
+            "select relname as name from pg_class"
+            " where relnamespace = 'calimport'::regnamespace and relkind in ('r', 'p')"
+        )
+    }
+    references = connection.execute(
+        "select conrelid::regclass::text as child, confrelid::regclass::text as parent from pg_constraint"
+        " where contype = 'f' and confdeltype = 'c' and connamespace = 'calimport'::regnamespace"
+    ).fetchall()
+    gone = {"calendars", "users"}
+    while (
+        more := {
+            row["child"].removeprefix("calimport.")
+            for row in references
+            if row["parent"].removeprefix("calimport.") in gone
+        }
+        - gone
+    ):
+        gone |= more
+    assert tables - gone - BY_STATEMENT.keys() - OF_NOBODY == set()
+
+
+#: Columns that lead to a calendar, a person, or what hangs on one of them.
+LEADING = re.compile(r"(?:other_|base_|first_|last_|held_|of_)*(calendar|user|event|run|feed)_id")
+
+
+def ids_of_anna(importer: Importer) -> dict[str, set[int]]:
+    """Kind of thing → the ids that Anna has."""
+    found: dict[str, set[int]] = {kind: set() for kind in ("calendar", "user", "event", "run", "feed")}
+    for row in importer.connection.execute(
+        "with hers as (select id from calimport.calendars where name = 'Anna''s')"
+        " select 'calendar' as kind, id from hers"
+        " union all select 'user', id from calimport.users where name = 'Anna'"
+        " union all select 'event', id from calimport.events where calendar_id in (select id from hers)"
+        " union all select 'run', id from calimport.runs where calendar_id in (select id from hers)"
+        " union all select 'feed', id from calimport.feeds where calendar_id in (select id from hers)"
+    ):
+        found[row["kind"]].add(row["id"])
+    return found
+
+
+def tables_leading_to(importer: Importer, ids: dict[str, set[int]]) -> set[str]:
+    """Tables with a row that leads to one of these things, by the names of all columns there are."""
+    columns = importer.connection.execute(
+        "select relname, attname from pg_attribute join pg_class on pg_class.oid = attrelid"
+        " where relnamespace = 'calimport'::regnamespace and relkind in ('r', 'p') and attnum > 0 and not attisdropped"
+    ).fetchall()
+    found = set()
+    for column in columns:
+        leading = LEADING.fullmatch(column["attname"])
+        if leading is None:
+            continue
+        query = sql.SQL("select exists(select 1 from calimport.{} where {} = any(%s)) as found").format(
+            sql.Identifier(column["relname"]), sql.Identifier(column["attname"])
+        )
+        row = importer.connection.execute(query, [list(ids[leading[1]])]).fetchone()
+        found |= {column["relname"]} if row and row["found"] else set()
+    return found
+
+
+@pytest.mark.parametrize("arguments", [["--calendar", "Anna's"], ["--user", "Anna"]])
+def test_after_erasure_no_row_of_any_table_leads_to_what_was_erased(filled, arguments):
+    ids = ids_of_anna(filled)
+    before = tables_leading_to(filled, ids)
+    assert before >= {
+        *("calendars", "events", "reminders", "runs", "feeds", "changes", "notices", "staged_uids"),
+        *("event_matches", "event_cluster_members", "cluster_overrides", "export_tokens"),
+    }
+    if arguments[0] == "--calendar":
+        ids["user"] = set()  # who is still there
+
+    assert CliRunner().invoke(main, ["erase", *arguments, "--yes"]).exit_code == 0
+
+    assert tables_leading_to(filled, ids) - {"audit_log"} == set()
+
+
 def test_a_dry_run_shows_counts_and_erases_nothing(filled):
     before = places_of_marker(filled)
 
@@ -307,12 +416,12 @@ def test_a_dry_run_shows_counts_and_erases_nothing(filled):
         "  events: 1",
         "  reminders: 1",
         "  changes: 2",
-        "  runs: 3",
+        "  runs: 4",
         "  feeds: 2",
         "  feed contents: 2",
         "  notices: 1",
         "  staged: 1",
-        "  overrides: 0",
+        "  overrides: 1",
         "Nothing was erased: --dry-run.",
     ]
     assert places_of_marker(filled) == before
@@ -322,7 +431,7 @@ def test_contents_that_another_calendar_has_too_stay(filled):
     done = CliRunner().invoke(main, ["erase", "--calendar", "Bo's", "--yes"])
     assert "1 contents of feeds stay: other calendars have the same, byte for byte." in done.output
     assert filled.rows("Bo's too", "uid") == [("other",)]
-    assert filled.one("select count(*) from calimport.feeds join calimport.feed_contents using (content_hash)") == 3
+    assert filled.one("select count(*) from calimport.feeds join calimport.feed_contents using (content_hash)") == 4
 
 
 def test_a_calendar_that_is_being_imported_is_not_erased(filled):
@@ -330,7 +439,7 @@ def test_a_calendar_that_is_being_imported_is_not_erased(filled):
         "update calimport.calendars set lease_owner = 'run', lease_until = now() + interval '1 hour'"
     )
     done = CliRunner().invoke(main, ["erase", "--calendar", "Anna's", "--yes"])
-    assert (done.exit_code, filled.one("select count(*) from calimport.calendars")) == (1, 3)
+    assert (done.exit_code, filled.one("select count(*) from calimport.calendars")) == (1, 4)
     assert "an import is running just now" in done.output
 
 
