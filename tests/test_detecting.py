@@ -26,6 +26,7 @@ from tests.web import Web, serve
 PAGE = "www.hall.example/events"
 SOURCE = f"https://{PAGE}"
 FEED = feed("UID:a\nDTSTART:20261120T180000Z\nSUMMARY:Choir")
+MANY = feed(*(f"UID:{name}\nDTSTART:20261120T180000Z\nSUMMARY:{name}" for name in ("Choir", "Chess")))
 OTHER = feed("UID:b\nDTSTART:20261121T180000Z\nSUMMARY:Chess")
 EVENT = {"@type": "Event", "name": "Talk", "startDate": "2026-11-20T18:00:00Z", "url": SOURCE}
 JSON_LD = f'<script type="application/ld+json">{json.dumps(EVENT)}</script>'
@@ -240,26 +241,117 @@ def test_a_page_without_events_is_read_through_the_feed_that_it_links(link, addr
     assert address in notices(found.validators)[0].message
 
 
-def test_a_page_with_events_is_read_itself_and_the_feed_is_suggested():
-    page = fixture("wix/events.html").replace(b"<head>", b"<head>" + ALTERNATE.encode())
-    used, found, urls = detected({PAGE: reply(page)})
+@pytest.mark.parametrize("link", ["a relative link", "an address to subscribe to"])
+def test_a_linked_feed_comes_before_what_the_page_holds_itself(link):
+    tag, address, route = LINKED[link]
+    page = fixture("wix/events.html").replace(b"<head>", b"<head>" + tag.encode() + JSON_LD.encode())
+    used, found, urls = detected({PAGE: reply(page), route: reply(MANY)})
 
-    assert (used, urls) == ("wix", [SOURCE])
+    assert (used, urls) == ("ics", [SOURCE, address])
     (notice,) = notices(found.validators)
     assert (notice.code, notice.subject) == ("better_feed", "")
+    assert notice.message == f"The page links a calendar feed, which is read in the page's place: {address}."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [reply("", 404), reply("", 403), reply(html("<h1>No events</h1>"))],
+    ids=["gone", "forbidden", "a page"],
+)
+def test_a_linked_feed_that_is_none_leaves_the_page_to_its_own_events(answer):
+    used, found, _ = detected({PAGE: reply(html(ALTERNATE, JSON_LD)), "www.hall.example/feed": answer})
+
+    assert (used, notices(found.validators)) == ("ld-json", [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(reply("", 503), errors.FeedServerError), (reply("BEGIN:VCALENDAR\r\n"), errors.FeedTruncated)],
+)
+def test_a_linked_feed_that_fails_in_passing_fails_the_fetch(answer, error):
+    with pytest.raises(error):
+        detected({PAGE: reply(html(ALTERNATE, JSON_LD)), "www.hall.example/feed": answer})
+
+
+def test_a_linked_feed_that_was_read_before_is_not_left_for_the_pages_own_events():
+    """Every row would be replaced, and again when the feed is back."""
+    address = "https://www.hall.example/feed?format=ical"
+    answers = {PAGE: reply(html(ALTERNATE, JSON_LD)), "www.hall.example/feed": reply("", 404)}
+
+    with pytest.raises(errors.FeedNotFound):
+        detected(answers, validators={"detected": {"kind": "ics", "address": address}})
+
+
+def test_a_linked_download_of_one_event_is_not_the_calendar_of_a_page_with_several():
+    several = [JSON_LD, JSON_LD.replace("2026-11-20", "2026-11-27")]
+    answers = {PAGE: reply(html(ALTERNATE, *several)), "www.hall.example/feed": reply(FEED)}
+
+    assert detected(answers)[0] == "ld-json"
+    answers[PAGE] = reply(html(ALTERNATE, JSON_LD))
+    assert detected(answers)[0] == "ics"
+
+
+def test_a_link_to_a_file_is_one_event_to_download():
+    page = html("<a href='/one.ics'>Add to your calendar</a>", JSON_LD)
+    used, found, urls = detected({PAGE: reply(page)})
+
+    assert (used, urls, notices(found.validators)) == ("ld-json", [SOURCE], [])
+
+
+def test_of_several_linked_feeds_none_is_taken_but_all_are_suggested():
+    links = "<a href='webcal://cal.example/1'>1</a><a href='webcals://cal.example/2'>2</a>"
+    used, found, urls = detected({PAGE: reply(html(links, JSON_LD))})
+
+    assert (used, urls) == ("ld-json", [SOURCE])
+    (notice,) = notices(found.validators)
     assert notice.message == (
-        "The page links a calendar feed, which may say more. Please give that address:"
-        " https://www.hall.example/feed?format=ical."
+        "The page links several calendar feeds, which may say more than the page itself. If you mean one of them,"
+        " please give its address: https://cal.example/1, https://cal.example/2."
     )
 
 
-def test_a_squarespace_page_that_is_no_events_page_is_read_through_the_feed_that_it_links():
+def test_one_feed_linked_by_two_schemes_is_one():
+    page = '<link rel="alternate" type="text/calendar" href="http://cal.example/7">' + LINKED["a relative link"][
+        0
+    ].replace("/feed?format=ical", "webcal://cal.example/7")
+
+    assert detected({PAGE: reply(html(page)), "cal.example/7": reply(FEED)})[0] == "ics"
+
+
+def test_a_calendar_that_the_page_embeds_is_suggested_beside_the_pages_own_events():
+    tag, address, _ = LINKED["an embedded Google calendar"]
+    used, found, urls = detected({PAGE: reply(html(tag, JSON_LD))})
+
+    assert (used, urls) == ("ld-json", [SOURCE])
+    assert [one.message for one in notices(found.validators)] == [
+        f"The page links a calendar feed, which may say more. Please give that address: {address}."
+    ]
+
+
+def test_a_squarespace_page_that_is_no_events_page_is_read_through_the_calendar_that_it_embeds():
+    tag, address, route = LINKED["an embedded Google calendar"]
+
     def answer(request):
-        return reply('{"website": {}}' if "format=json" in request.path else html(SQUARESPACE, ALTERNATE))
+        return reply('{"website": {}}' if "format=json" in request.path else html(SQUARESPACE, tag))
 
-    used, _, urls = detected({PAGE: answer, "www.hall.example/feed": reply(FEED)})
+    used, _, urls = detected({PAGE: answer, route: reply(FEED)})
 
-    assert (used, urls) == ("ics", [SOURCE, f"{SOURCE}?format=json", "https://www.hall.example/feed?format=ical"])
+    assert (used, urls) == ("ics", [SOURCE, f"{SOURCE}?format=json", address])
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        SQUARESPACE,
+        "<!-- This is Squarespace. --><!-- hall -->",
+        '<link rel="preconnect" href="https://images.squarespace-cdn.com">',
+    ],
+)
+def test_the_marks_of_squarespace(mark):
+    def answer(request):
+        return reply(fixture("squarespace/events.json") if "format=json" in request.path else html(mark, JSON_LD))
+
+    assert detected({PAGE: answer})[0] == "squarespace"
 
 
 def test_the_address_of_a_private_feed_is_not_shown():
@@ -267,7 +359,7 @@ def test_the_address_of_a_private_feed_is_not_shown():
     _, found, _ = detected({PAGE: reply(page), "www.hall.example/feed": reply(FEED)})
 
     assert [one.message for one in notices(found.validators)] == [
-        "The page holds no events of its own, so the calendar feed that it links is read."
+        "The page links a calendar feed, which is read in the page's place."
     ]
 
 
@@ -370,7 +462,8 @@ def test_an_import_looks_once_and_then_asks_the_feed_alone(connection):
 
 
 def test_a_check_shows_the_kind_the_events_and_the_better_feed():
-    page = fixture("wix/events.html").replace(b"<head>", b"<head>" + ALTERNATE.encode())
+    several = '<a href="webcal://cal.example/1">Talks</a><a href="webcal://cal.example/2">Music</a>'
+    page = fixture("wix/events.html").replace(b"<body>", b"<body>" + several.encode())
     with serve() as web:
         web.routes["/events"] = reply(page)
         url = web.url("/events")
@@ -382,11 +475,8 @@ def test_a_check_shows_the_kind_the_events_and_the_better_feed():
     assert [one.code for one in found.notices] == ["better_feed"]
     assert printed.exit_code == 0
     assert "kind: wix\n" in printed.output
-    better = web.url("/feed?format=ical")
-    assert (
-        f"notice: better_feed: The page links a calendar feed, which may say more. Please give that address: {better}."
-        in (printed.output)
-    )
+    better = "please give its address: https://cal.example/1, https://cal.example/2."
+    assert better in printed.output
 
 
 def test_a_check_says_in_words_what_is_wrong():

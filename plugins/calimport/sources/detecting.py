@@ -1,9 +1,13 @@
 """Which kind of source reads an address: by the address, else by what it answers.
 
 The order: the form of the address; then what came, by its first bytes and its Content-Type: iCalendar, JSON, XML, HTML.
-A web page is read by the events that it holds itself, as Squarespace, as Wix, as JSON-LD, in this order; what else it
-links to subscribe to is then named to the owner as the better address. A page that holds no events but links one feed
-is read through that feed, which is what its owner means by it. Several feeds are the owner's choice, not ours.
+A web page that links one calendar feed to subscribe to is read through that feed, which says more than the page; else
+by the events that it holds itself, as Squarespace, as Wix, as JSON-LD, in this order; else through the calendar that it
+embeds. Several feeds are the owner's choice, not ours.
+
+A link is only a promise: a feed that is not there, or that holds one event where the page holds several, is not the
+page's calendar, and the page's own events are read. But never in the place of a feed that was read before: what fails
+today would replace every row.
 
 What was found by a look stands in the feed's validators, so that the next fetch asks for the events straight away. We
 look anew when that fails, and with every full fetch.
@@ -12,13 +16,20 @@ look anew when that fails, and with every full fetch.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
 from calimport import sources
-from calimport.errors import CalimportError, FeedInvalid, FeedIsWebPage, FeedRefused, SourceUnsupported
+from calimport.errors import (
+    CalimportError,
+    FeedInvalid,
+    FeedIsWebPage,
+    FeedRefused,
+    RequestNotRecorded,
+    SourceUnsupported,
+)
 from calimport.sources.base import Feed, FetchRequest, Notice
 
 if TYPE_CHECKING:
@@ -54,7 +65,11 @@ ADDRESSES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 _GOOGLE_ID: Final = re.compile(r"primary|[^\s/@]+@(group\.calendar\.google\.com|[^\s/@]+)")
 _GOOGLE_PAGE: Final = re.compile(r"/calendar/?(u/\d+/?)?((r|embed|render)\b.*)?")
-_SQUARESPACE: Final = re.compile(rb"Static\.SQUARESPACE_CONTEXT\s*=|<!-- This is Squarespace")
+_SQUARESPACE: Final = re.compile(
+    rb"Static\.SQUARESPACE_CONTEXT\s*=|<!-- This is Squarespace|href=[\"']https://images\.squarespace-cdn\.com/?[\"']"
+)
+#: What a linked feed says that is none, and goes on being none.
+_NO_FEED: Final = (FeedInvalid, FeedRefused, SourceUnsupported, RequestNotRecorded)
 #: The first bytes that are looked at; comments of content management systems may fill some hundred of them.
 _HEAD: Final = 2048
 
@@ -65,6 +80,17 @@ class Candidate:
 
     kind: str
     address: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at an address found: the kinds that may read it, the likeliest first."""
+
+    candidates: list[Candidate]
+    #: Feeds that the owner may prefer, where not one of them is a candidate before the page itself.
+    suggestions: list[str] = field(default_factory=list)
+    #: How many events the page itself describes, as far as the look shows.
+    events: int = 0
 
 
 def by_address(source: str | None, *, connection_id: str | None = None) -> str | None:
@@ -107,31 +133,48 @@ async def fetch(kind: str, request: FetchRequest, http: Http) -> tuple[str, Feed
             return await _read(Candidate(detected["kind"], detected.get("address")), request, http, detected)
         except (FeedInvalid, FeedRefused, SourceUnsupported):
             request = replace(request, validators={})  # it is something else by now
-    candidates, links = await _look(request, http)
+    look = await _look(request, http)
+    failed = (detected or {}).get("address")
     first_error: CalimportError | None = None
-    for candidate in candidates:
-        found = {"kind": candidate.kind}
+    for candidate in look.candidates:
+        found: dict[str, Any] = {"kind": candidate.kind}
         if candidate.address:
             found["address"] = candidate.address
-        elif links:
-            found["better_feed"] = links[0]
+        elif look.suggestions:
+            found["better_feeds"] = look.suggestions
         try:
-            return await _read(candidate, replace(request, validators={}), http, found)
-        except FeedIsWebPage as error:  # it holds no events: what else it offers may
-            first_error = first_error or error
+            used, feed = await _read(candidate, replace(request, validators={}), http, found)
+        except _NO_FEED as error:
+            if candidate.address == failed if candidate.address else not isinstance(error, FeedIsWebPage):
+                raise
+            first_error = first_error or error  # what else the page offers may be its calendar
+            continue
+        if candidate.address and candidate != look.candidates[-1] and _events(feed) <= 1 < look.events:
+            continue
+        return used, feed
     raise first_error or FeedIsWebPage()
 
 
 def notices(validators: Mapping[str, Any]) -> list[Notice]:
     """What the owner should know of how a calendar was found, from the validators of its feed."""
     detected = _detected(validators) or {}
+    better = detected.get("better_feeds") or []
     if address := detected.get("address"):
-        message = f"The page holds no events of its own, so the calendar feed that it links is read{_shown(address)}."
-    elif address := detected.get("better_feed"):
-        message = f"The page links a calendar feed, which may say more. Please give that address{_shown(address)}."
+        message = f"The page links a calendar feed, which is read in the page's place{_shown([address])}."
+    elif len(better) == 1:
+        message = f"The page links a calendar feed, which may say more. Please give that address{_shown(better)}."
+    elif better:
+        message = (
+            "The page links several calendar feeds, which may say more than the page itself. If you mean one of them,"
+            f" please give its address{_shown(better)}."
+        )
     else:
         return []
     return [Notice("better_feed", message)]
+
+
+def _events(feed: Feed) -> int:
+    return (feed.content or b"").upper().count(b"BEGIN:VEVENT")
 
 
 async def _read(
@@ -149,8 +192,8 @@ async def _read(
     return candidate.kind, replace(feed, validators={**feed.validators, "detected": dict(detected)})
 
 
-async def _look(request: FetchRequest, http: Http) -> tuple[list[Candidate], list[str]]:
-    """Ask the address what it is: the kinds that may read it, the likeliest first, and the feeds that it links.
+async def _look(request: FetchRequest, http: Http) -> Look:
+    """Ask the address what it is.
 
     The answer is kept for the source that reads it.
 
@@ -165,29 +208,29 @@ async def _look(request: FetchRequest, http: Http) -> tuple[list[Candidate], lis
     accept = "text/calendar, text/html;q=0.9, application/xml;q=0.8, application/json;q=0.8, */*;q=0.5"
     response = await http.get(url, headers={"Accept": accept}, auth=auth)
     if auth and "calendar-access" in response.headers.get("dav", ""):
-        return [Candidate("caldav")], []  # RFC 4791, 5.1
+        return Look([Candidate("caldav")])  # RFC 4791, 5.1
     raise_for_status(response)
     http.keep(url, response)
     return _by_answer(response)
 
 
-def _by_answer(response: Response) -> tuple[list[Candidate], list[str]]:
+def _by_answer(response: Response) -> Look:
     from calimport.sources import web_page
 
     content_type = response.headers.get("content-type", "").lower()
     head = response.content[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
     if b"BEGIN:VCALENDAR" in head.upper() or not head:
-        return [Candidate("ics")], []
+        return Look([Candidate("ics")])
     if web_page.is_html(response.content, content_type):
         return _by_page(response, web_page.parse(response.content, content_type))
     if head[:1] in b"{[":
-        return [_by_json(response.content)], []
+        return Look([_by_json(response.content)])
     if head[:1] == b"<":
         raise SourceUnsupported(
             "This address gives data for programs (XML) of a kind that we do not know. Please give the address of a"
             " calendar feed."
         )
-    return [Candidate("ics")], []  # which says what is wrong with it
+    return Look([Candidate("ics")])  # which says what is wrong with it
 
 
 def _by_json(content: bytes) -> Candidate:
@@ -203,51 +246,63 @@ def _by_json(content: bytes) -> Candidate:
     )
 
 
-def _by_page(response: Response, page: Page) -> tuple[list[Candidate], list[str]]:
+def _by_page(response: Response, page: Page) -> Look:
     from calimport.sources import json_ld, wix
 
-    links = list(_linked_feeds(page, response.url))
-    candidates = []
+    linked, embedded = _linked_feeds(page, response.url), _embedded_feeds(page, response.url)
+    own = []
+    lists = wix.event_lists(page)
     if _SQUARESPACE.search(response.content):
-        candidates.append(Candidate("squarespace"))
-    if any(generator.lower().startswith("wix") for generator in page.metas("generator")) or wix.event_lists(page):
-        candidates.append(Candidate("wix"))
+        own.append(Candidate("squarespace"))
+    if any(generator.lower().startswith("wix") for generator in page.metas("generator")) or lists:
+        own.append(Candidate("wix"))
     events, _ = json_ld.read([script.text for script in page.scripts("application/ld+json")], response.url)
     if events:
-        candidates.append(Candidate("ld-json"))
-    if len(links) > 1 and not candidates:
-        named = "".join(f"\n{link}" for link in links if not _is_private(link))
-        raise FeedIsWebPage(
-            f"This is a web page that links several calendar feeds. Please give the address of one of them:{named}"
-            if named
-            else "This is a web page that links several calendar feeds. Please give the address of one of them."
-        )
-    if len(links) == 1:
-        candidates.append(Candidate("ics", links[0]))
+        own.append(Candidate("ld-json"))
+    before = [Candidate("ics", one) for one in linked] if len(linked) == 1 else []
+    after = [Candidate("ics", one) for one in embedded] if len(embedded) == 1 and not linked else []
+    candidates = [*before, *own, *after]
     if not candidates:
-        raise FeedIsWebPage()
-    return candidates, links
+        raise _no_calendar(linked or embedded)
+    suggestions = [] if before else linked or embedded
+    return Look(candidates, suggestions, max(len(events), sum(len(one["events"]) for one in lists)))
 
 
-def _linked_feeds(page: Page, url: str) -> Iterator[str]:
-    """The feeds that a page names as its own; else those that it offers to subscribe to; else those that it embeds."""
+def _no_calendar(feeds: list[str]) -> FeedIsWebPage:
+    if not feeds:
+        return FeedIsWebPage()
+    message = "This is a web page that links several calendar feeds. Please give the address of one of them"
+    named = "".join(f"\n{one}" for one in feeds if not _is_private(one))
+    return FeedIsWebPage(f"{message}:{named}" if named else f"{message}.")
+
+
+def _linked_feeds(page: Page, url: str) -> list[str]:
+    """The feeds that a page names as its own; else those that it offers to subscribe to.
+
+    A link to an `.ics` file is neither: it is one event to download.
+    """
+    alternates = [one.get("href") for one in page.links("alternate", "text/calendar") if one.get("href")]
+    to_subscribe = [one for one in page.addresses(url) if one.lower().startswith(("webcal:", "webcals:"))]
+    return _urls(page.absolute(url, one) for one in alternates) or _urls(to_subscribe)
+
+
+def _embedded_feeds(page: Page, url: str) -> list[str]:
+    """The public feeds of the Google calendars that a page shows."""
+    return _urls(feed for one in page.frames(url) if (feed := google_feed(one)))
+
+
+def _urls(addresses: Iterable[str]) -> list[str]:
+    """As https URLs, each once; what is no URL is left out."""
     from calimport.fetching import http_url
 
-    groups = (
-        [page.absolute(url, one.get("href")) for one in page.links("alternate", "text/calendar") if one.get("href")],
-        [one for one in page.addresses(url) if one.lower().startswith(("webcal:", "webcals:"))],
-        [feed for one in page.frames(url) if (feed := google_feed(one))],
-    )
-    for group in groups:
-        found: dict[str, None] = {}
-        for one in group:
-            try:
-                found[http_url(one)] = None
-            except SourceUnsupported:
-                continue
-        if found:
-            yield from found
-            return
+    found: dict[str, str] = {}
+    for one in addresses:
+        try:
+            url = http_url(one)
+        except SourceUnsupported:
+            continue
+        found.setdefault(url.partition("://")[2], url)
+    return list(found.values())
 
 
 def _of_google(source: str) -> str:
@@ -278,8 +333,9 @@ def _detected(validators: Mapping[str, Any]) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("kind") in sources.MODULES else None
 
 
-def _shown(address: str) -> str:
-    return "" if _is_private(address) else f": {address}"
+def _shown(addresses: list[str]) -> str:
+    named = ", ".join(one for one in addresses if not _is_private(one))
+    return f": {named}" if named else ""
 
 
 def _is_private(address: str) -> bool:
