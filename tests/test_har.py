@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from calimport import preview
+from calimport import preview, xml_text
 from calimport.errors import ConfigurationError, FeedTooLarge, RequestNotRecorded
 from calimport.fetching import Http
 from calimport.har import Replay
@@ -166,6 +167,42 @@ def test_posts_whose_bodies_are_not_recorded_are_answered_in_order(archive):
     assert answers == ["answer 1", "answer 3", "answer 2", "answer 3", "answer 3"]
 
 
+def test_of_graphql_the_query_that_asks_most_alike_answers(archive):
+    path = archive(
+        posted('{"operationName": "GET_MENU", "query": "query GET_MENU { menu { id title } }"}', JSON, "menu"),
+        posted('{"query": "{promoter(id: 7) {  id  name  email  events {  id  title } } }"}', JSON, "promoter 7"),
+        posted('{"query": "{promoter(id: 8) {  id  name  email  events {  id  title } } }"}', JSON, "promoter 8"),
+    )
+
+    answers = ask(path, *(post(f'{{"query":"{{promoter(id:{one}){{id events{{id}}}}}}"}}', JSON) for one in (8, 7)))
+
+    assert answers == ["promoter 8", "promoter 7"]
+
+
+def test_a_slash_at_the_end_makes_no_difference_where_nothing_else_matches(archive):
+    path = archive(
+        entry("https://a.example/f/?page=1", "page 1"),
+        entry("https://a.example/f/?page=2", "page 2"),
+        entry("https://a.example/g", "without"),
+        entry("https://a.example/g/", "with"),
+    )
+
+    asked = ["f?page=2", "f?page=1&size=9", "g", "g/"]
+
+    assert ask(path, *(f"https://a.example/{one}" for one in asked)) == ["page 2", "page 1", "without", "with"]
+
+
+def test_of_one_address_the_answers_that_have_their_bodies_are_taken(archive):
+    path = archive(
+        entry("https://a.example/f", None),
+        entry("https://a.example/f", "", status=304),
+        entry("https://a.example/f", "whole"),
+        entry("https://a.example/f", None),
+    )
+
+    assert ask(path, *["https://a.example/f"] * 2) == ["whole", "whole"]
+
+
 def test_a_post_and_a_get_are_two_requests(archive):
     path = archive(posted("{}", JSON, "posted"), entry("https://a.example/api", "got"))
 
@@ -205,6 +242,25 @@ def test_an_archive_holds_bodies_decompressed_and_in_unicode(archive):
         "Café".encode(),
         [("content-type", "text/calendar; charset=utf-8"), ("x-naive", "ä"), ("content-length", "5")],
     )
+
+
+def test_xml_that_was_decoded_no_longer_has_the_charset_that_it_names(archive):
+    text = "<?xml version='1.0' encoding='ISO-8859-1'?><show><name>Café ☕</name></show>"
+    answer = replayed(archive(entry("https://a.example/f", text)))
+
+    assert xml_text.loads(answer.content).findtext("name") == "Café ☕"
+
+
+def test_a_body_that_was_kept_as_it_travelled(archive):
+    packed = base64.b64encode(gzip.compress(b"BEGIN:VCALENDAR")).decode()
+    headers = [{"name": "Content-Encoding", "value": "gzip"}]
+
+    def held(text):
+        return archive(entry("https://a.example/f", headers=headers, content={"text": text, "encoding": "base64"}))
+
+    assert replayed(held(packed)).content == b"BEGIN:VCALENDAR"
+    with pytest.raises(ConfigurationError, match="is damaged: entry 0"):
+        replayed(held(packed[:16]))
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ http://www.softwareishard.com/blog/har-12-spec/
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -27,6 +29,10 @@ from calimport.har_masks import mask_body, mask_url
 #: A HAR's text is decompressed and whole; these would say something else of it.
 _OF_THE_TRANSFER: Final = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _CHARSET: Final = re.compile(r";\s*charset=[^;]*", re.IGNORECASE)
+#: What an XML document says of its own charset (XML 1.0, 2.8).
+_XML_CHARSET: Final = re.compile(r"""\A(\ufeff?\s*<\?xml\b[^>]*?\bencoding\s*=\s*)(["'])[\w.:-]+\2""")
+_GZIP: Final = b"\x1f\x8b"
+_WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,13 @@ class Request:
     def same_page(self, other: Request) -> bool:
         return (self.method, self.host, self.path) == (other.method, other.host, other.path)
 
+    def nearly_same_page(self, other: Request) -> bool:
+        """Sites lead from one to the other, and a browser that knows the way asks for the second alone."""
+        return self._without_slash() == other._without_slash()
+
+    def _without_slash(self) -> tuple[str, str, str]:
+        return self.method, self.host, self.path.rstrip("/")
+
     def nearness(self, other: Request) -> tuple[int, int, int]:
         """The most query parameters in common, then names in common, then the fewest that only one of them has."""
         ours, theirs = Counter(self.query), Counter(other.query)
@@ -74,10 +87,19 @@ class Entry:
     headers: tuple[tuple[str, str], ...]
     text: str
     base64: bool
+    #: Whether the answer travelled in gzip: some programs keep it so, against the format.
+    is_compressed: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it is more than an answer whose body was not kept."""
+        return bool(self.text) or self.status not in (200, 304)
 
     def response(self, request: httpx.Request) -> httpx.Response:
-        """:raises ValueError: the body is not the base64 that it says it is."""
+        """:raises ValueError, OSError, EOFError: the body is not the base64, or not the gzip, that it says it is."""
         content = base64.b64decode(self.text, validate=False) if self.base64 else self.text.encode("utf-8", "replace")
+        if self.base64 and content.startswith(_GZIP) and self.is_compressed:
+            content = gzip.decompress(content)
         status = self.status
         if status == 304 and content and not _is_conditional(request):
             status = 200  # a browser that asked whether its copy is still good, and exported the copy
@@ -108,27 +130,43 @@ class Replay(httpx.AsyncBaseTransport):
         self._used.add(number)
         try:
             return self._entries[number].response(request)
-        except ValueError as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:
             raise ConfigurationError(f"The recording {self._path} is damaged: entry {number}: {error}.") from None
 
     def _find(self, *forms: Request) -> int | None:
         """The number of the entry that answers a request, which is given in each form it may be recorded in."""
         found = next((same for form in forms if (same := self._numbers(form.same_url))), [])
         if not found:
-            nearness = {
-                number: max(form.nearness(self._entries[number].request) for form in forms)
-                for form in forms
-                for number in self._numbers(form.same_page)
-            }
-            nearest = max(nearness.values(), default=None)
-            found = sorted(number for number, near in nearness.items() if near == nearest)
+            found = self._nearest(forms, Request.same_page) or self._nearest(forms, Request.nearly_same_page)
         bodies = {form.body for form in forms}
-        found = [number for number in found if self._entries[number].request.body in bodies] or found
+        found = [number for number in found if self._entries[number].request.body in bodies] or self._alike(
+            found, forms[0]
+        )
         if not found:
             return None
         first = self._entries[found[0]].request
         found = [number for number in found if first.same_url(self._entries[number].request)]
+        # Of one address, a browser keeps some answers without their bodies: those that it had, or no longer has.
+        found = [number for number in found if self._entries[number].says_something] or found
         return next((number for number in found if number not in self._used), found[-1])
+
+    def _nearest(self, forms: tuple[Request, ...], is_same: Callable[[Request, Request], bool]) -> list[int]:
+        """Those of the same page whose query is nearest."""
+        nearness = {
+            number: max(form.nearness(self._entries[number].request) for form in forms)
+            for form in forms
+            for number in self._numbers(partial(is_same, form))
+        }
+        nearest = max(nearness.values(), default=None)
+        return sorted(number for number, near in nearness.items() if near == nearest)
+
+    def _alike(self, found: list[int], asked: Request) -> list[int]:
+        """All, in their order; of GraphQL those whose query has the most words in common: a site asks much there."""
+        words = _words(asked.body)
+        if not words or len(found) < 2:
+            return found
+        common = {number: len(words & _words(self._entries[number].request.body)) for number in found}
+        return [number for number in found if common[number] == max(common.values())]
 
     def _numbers(self, matches: Callable[[Request], bool]) -> list[int]:
         return [number for number, entry in enumerate(self._entries) if matches(entry.request)]
@@ -180,6 +218,10 @@ def _entry(given: dict[str, Any]) -> Entry | None:
         for header in answered.get("headers") or ()
         if not header["name"].startswith(":") and header["name"].lower() not in _OF_THE_TRANSFER
     ]
+    is_compressed = any(
+        header["name"].lower() == "content-encoding" and "gzip" in header["value"].lower()
+        for header in answered.get("headers") or ()
+    )
     names = {name.lower() for name, _ in headers}
     if answered.get("redirectURL") and "location" not in names:
         headers.append(("Location", answered["redirectURL"]))
@@ -188,14 +230,22 @@ def _entry(given: dict[str, Any]) -> Entry | None:
     if not is_base64:
         # The text is encoded anew, as UTF-8, whatever the server's charset was.
         headers = [(name, _CHARSET.sub("; charset=utf-8", value)) for name, value in headers]
+        text = _XML_CHARSET.sub(r"\1\2utf-8\2", text)
     request = Request.of(asked["method"], asked["url"], posted.get("mimeType") or "", _posted_text(posted))
-    return Entry(request, status, tuple(headers), text, is_base64)
+    return Entry(request, status, tuple(headers), text, is_base64, is_compressed)
 
 
 def _posted_text(posted: dict[str, Any]) -> str:
     if text := posted.get("text"):
         return str(text)
     return str(httpx.QueryParams([(one["name"], one.get("value") or "") for one in posted.get("params") or ()]))
+
+
+def _words(body: tuple[str, str] | None) -> frozenset[str]:
+    """Those of a GraphQL request (a JSON object with a text ``query``)."""
+    document = json.loads(body[1]) if body and body[0] == "json" else None
+    is_query = isinstance(document, dict) and isinstance(document.get("query"), str)
+    return frozenset(_WORD.findall(body[1])) if body and is_query else frozenset()
 
 
 def _meaning(mime: str, body: str) -> tuple[str, str] | None:
