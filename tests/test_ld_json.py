@@ -339,6 +339,26 @@ def test_scripts_as_sites_write_them(scripts, names, damaged):
     assert ([one["name"] for one in found], count) == (names, damaged)
 
 
+@pytest.mark.parametrize(
+    ("link", "until"),
+    [
+        ('<link rel="next" href="?page=2">', "2026-07-02T10:00"),
+        ('<a rel="nofollow next" href="?page=2">More</a>', "2026-07-02T10:00"),
+        ('<a rel="prev" href="?page=2">Less</a>', None),
+    ],
+)
+def test_a_page_that_leads_to_the_next_one_proves_nothing_from_its_last_event_on(link, until):
+    events = [
+        {"@type": "Event", "name": "A", "startDate": f"2026-07-0{day}T10:00:00Z", "url": f"/{day}"} for day in (2, 1)
+    ]
+    script = f'<script type="application/ld+json">{json.dumps(events)}</script>'
+    answers = {"hall.example/whats-on": reply(f"<html><head>{link}</head><body>{script}</body></html>")}
+    feed, _ = fetched("ld-json", "https://hall.example/whats-on", answers)
+    found = read("ld-json", feed).parsed.published_until
+
+    assert (found and found.isoformat()[:16]) == until
+
+
 def test_a_page_that_is_damaged_in_part_deletes_nothing():
     whole = fixture("ld-json/whats-on.html").decode()
     page = whole.replace('"Opening speech"', '"Opening "speech""')

@@ -48,6 +48,10 @@ def test_the_events_of_a_calendar():
         ("17", None, "07-02 23:00", "07-04 23:00", "Open days – ½ price café ☕", None, None),
         ("18", "2026-11-02T19:00:00Z", "11-02 19:00", "11-02 19:00", "Choir", None, None),
         ("18", "2026-11-09T19:00:00Z", "11-09 19:00", "11-09 19:00", "Choir", None, None),
+        (
+            *("even:z9-y8", None, "12-01 18:00", "12-01 18:00", "Lamp making"),
+            *("Old Library, Manchester, United Kingdom", "https://events.manchester.ac.uk/event/event:z9-y8"),
+        ),
     ]
     assert [
         (all_day, str(start), str(end)) for all_day, start, end in rows(found, "all_day", "start_date", "end_date")
@@ -56,7 +60,9 @@ def test_the_events_of_a_calendar():
         (True, "2026-07-03", "2026-07-05"),
         (False, "None", "None"),
         (False, "None", "None"),
+        (False, "None", "None"),
     ]
+    assert rows(found, "status") == [*[("confirmed",)] * 4, ("cancelled",)]
     assert rows(found, "description")[0] == ("A talk, and **tea**.",)
     assert notices(found) == [
         (

@@ -123,6 +123,21 @@ def test_a_source_that_retains_its_past_is_judged_by_all_of_it():
     assert (parsed.published_from, parsed.uids) == (None, frozenset())
 
 
+def test_a_list_that_goes_on_proves_nothing_from_its_last_start_on():
+    rows = Rows(context())
+    for uid, start, zone in (
+        ("a", utc(10, 18), None),
+        ("b", datetime(2027, 1, 1, 19), "Europe/Berlin"),
+        ("c", NAIVE, None),
+    ):
+        rows.add(uid=uid, start=start, zone=zone)
+
+    # One that lies outside of the window counts too.
+    assert rows.parsed(retains_past=False, goes_on=True).published_until == datetime(2027, 1, 1, 18, tzinfo=UTC)
+    assert rows.parsed(retains_past=False).published_until is None
+    assert Rows(context()).parsed(retains_past=False, goes_on=True).published_until == NOW
+
+
 def test_the_later_of_two_rows_of_one_identity_counts():
     rows = Rows(context())
     for title in ("First", "Second"):

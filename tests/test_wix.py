@@ -95,6 +95,22 @@ def test_the_zone_that_all_events_share_is_the_calendars(zones, expected):
     assert feed.timezone == expected
 
 
+def test_words_that_pages_write_as_numbers():
+    scheduling = {"config": {"startDate": "2026-07-18T18:30:00Z"}}
+    events = [
+        {"id": "1", "title": "One", "slug": "one", "status": 3, "scheduling": scheduling},
+        {"id": "2", "title": "Two", "slug": "two", "status": 0, "location": {"type": 1}, "scheduling": scheduling},
+        {"id": "3", "title": "Three", "location": {"type": 0, "fullAddress": "Mill Lane"}, "scheduling": scheduling},
+    ]
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": events}}))})
+
+    assert rows(read("wix", feed), "status", "online_url", "online_type", "location") == [
+        ("cancelled", None, None, None),
+        ("confirmed", "https://www.boathouse.example/event-details/two", "indirect", None),
+        ("confirmed", None, None, "Mill Lane"),
+    ]
+
+
 def test_a_free_site_begins_below_its_owners_host():
     answers = {"ann.wixsite.com/boathouse/events": reply(fixture("wix/events.html"))}
     feed, _ = fetched("wix", "https://ann.wixsite.com/boathouse/events", answers)

@@ -9,7 +9,8 @@ with run as (
         runs.window_start,
         runs.window_end,
         runs.as_of,
-        runs.published_from
+        runs.published_from,
+        runs.published_until
     from calimport.runs as runs
     where runs.id = %(run_id)s
 ),
@@ -66,8 +67,8 @@ unmatched_staged as (
     )
 ),
 
--- Absence is no proof for an event that could not be understood, nor for one that ended before what the source still
--- publishes, unless its series is still there.
+-- Absence is no proof for an event that could not be understood, nor for one that starts where a list that may go on was
+-- cut, nor for one that ended before what the source still publishes, unless its series is still there.
 gone as (
     select in_window.*
     from in_window
@@ -82,6 +83,7 @@ gone as (
                 and staged_notices.keeps_uid
                 and staged_notices.subject in ('', in_window.uid)
         )
+        and (run.published_until is null or in_window.start_at < run.published_until)
         and (
             run.published_from is null
             or in_window.end_at >= run.published_from

@@ -6,6 +6,7 @@ with run as (
         rows_staged = %(rows_staged)s,
         quarantined = %(quarantined)s,
         published_from = %(published_from)s,
+        published_until = %(published_until)s,
         feed_retention = %(feed_retention)s
     where runs.id = %(run_id)s
     returning runs.id

@@ -115,6 +115,9 @@ class Parsed:
     published_from: datetime | None = None
     #: … unless its UID is still there: all UIDs of the feed, where `published_from` is given.
     uids: frozenset[str] = frozenset()
+    #: The start of the last event listed, where the list may go on beyond it: the absence of one that starts then or
+    #: later proves nothing. None: the list is whole.
+    published_until: datetime | None = None
 
 
 def bounded_uid(uid: str) -> str:

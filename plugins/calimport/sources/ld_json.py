@@ -38,7 +38,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     if response.status == 304:
         return Feed(None, None, validators=dict(request.validators))
     page = web_page.parse(response.content, response.headers.get("content-type", ""))
-    document = {"title": title(page), **described(page, response)}
+    document = {"title": title(page), "goes_on": page.goes_on, **described(page, response)}
     given = {"etag": response.headers.get("etag"), "last_modified": response.headers.get("last-modified")}
     return replace(Feed.of_json(document), validators={name: value for name, value in given.items() if value})
 
@@ -53,7 +53,8 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     if document["damaged"]:
         message = "A part of the events on the page could not be read; events that are missing were left as they were."
         found.notices.append(Notice("page_damaged", message, keeps_uid=True))
-    return found.parsed(retains_past=RETAINS_PAST, title=document["title"])
+    goes_on = document.get("goes_on") is True
+    return found.parsed(retains_past=RETAINS_PAST, goes_on=goes_on, title=document["title"])
 
 
 def described(page: web_page.Page, response: Response) -> dict[str, Any]:

@@ -25,7 +25,8 @@ RETAINS_PAST: Final = False
 _ZONE: Final = "Europe/London"
 #: The name or namespace of a document that may hold events, and just now holds none.
 _IS_CALENDAR: Final = re.compile("cal|event", re.IGNORECASE)
-_PAGE_ID: Final = re.compile(r"event:[\w-]+", re.ASCII)
+#: An id is a qualified name, whose prefix each answer may choose; the event's page has `event:` there.
+_PAGE_ID: Final = re.compile(r"even(?:t)?:([\w-]+)", re.ASCII)
 #: What of a location is written for people; the rest are ids, maps and coordinates.
 _OF_A_PLACE: Final = frozenset(
     {"name", "title", "building", "room", "floor", "campus", "address", "street", "city", "town", "postcode"}
@@ -67,6 +68,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
                     uid=uid,
                     start=start,
                     end=_end(times["end"], start),
+                    status="cancelled" if "cancel" in (event["status"] or "").lower() else None,
                     recurrence_id=start if len(event["times"]) > 1 else None,
                     title=event["title"],
                     description=event["description"],
@@ -78,17 +80,19 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
 
 def _event(event: Element) -> dict[str, Any]:
     found = content(child(event, "id"))
+    page = _PAGE_ID.fullmatch(found or "")
     return {
         "id": found,
         "title": content(child(event, "title")),
         "description": content(child(event, "description")),
+        "status": content(child(event, "status")),
         "times": [
             {"start": _date_and_time(child(times, "start")), "end": _date_and_time(child(times, "end"))}
             for times in children(event, "times")
             if (attribute(times, "type") or "local") == "local"
         ],
-        "place": _place(child(event, "location")),
-        "url": f"https://events.manchester.ac.uk/event/{found}" if found and _PAGE_ID.fullmatch(found) else None,
+        "place": _place(next(descendants(event, "location"), None)),
+        "url": f"https://events.manchester.ac.uk/event/event:{page[1]}" if page else None,
     }
 
 

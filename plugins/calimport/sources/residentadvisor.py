@@ -1,6 +1,7 @@
 """``residentadvisor``: what a club or a promoter announces on Resident Advisor, ``https://ra.co/{clubs,promoters}/ID``.
 
-One GraphQL query. RA documents no API; this is the query behind its own pages. Times are those on the clocks of the
+One GraphQL query. RA documents no API; this is the query behind its own pages: the next events, the earliest first, ten
+where nobody says how many. Whether these are all it does not say. Times are those on the clocks of the
 venue, without an offset, and nothing says where the venue lies: London, unless the calendar is configured otherwise.
 """
 
@@ -26,6 +27,10 @@ _VENUE: Final = "id name address"
 _EVENT: Final = f"id title content startTime endTime contentUrl venue {{ {_VENUE} }}"
 _FIELDS: Final = {"venue": _VENUE, "promoter": "id name"}
 _ZONE: Final = "Europe/London"
+#: What RA's own pages and others ask for without a refusal.
+_MOST: Final = 50
+#: Limits are round numbers: a list of so many, or of twice as many, may be the most that RA gives.
+_ROUND: Final = 10
 
 
 async def fetch(request: FetchRequest, http: Http) -> Feed:
@@ -36,7 +41,9 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     :raises CalimportError: it cannot be fetched.
     """
     subject, number = _subject(request.source)
-    query = f"{{ {subject}(id: {number}) {{ {_FIELDS[subject]} events(type: LATEST) {{ {_EVENT} }} }} }}"
+    query = (
+        f"{{ {subject}(id: {number}) {{ {_FIELDS[subject]} events(limit: {_MOST}, type: LATEST) {{ {_EVENT} }} }} }}"
+    )
     answer = await http.post_json("https://ra.co/graphql", {"query": query})
     if errors := member(answer, "errors"):
         raise FeedServerError(detail=f"ra.co: GraphQL errors: {_messages(errors)}")
@@ -75,7 +82,8 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
                 location=_place(event, document),
                 url=f"https://ra.co/{path.lstrip('/')}" if path else None,
             )
-    return rows.parsed(retains_past=RETAINS_PAST, title=document["name"])
+    goes_on = bool(document["events"]) and len(document["events"]) % _ROUND == 0
+    return rows.parsed(retains_past=RETAINS_PAST, goes_on=goes_on, title=document["name"])
 
 
 def _subject(source: str | None) -> tuple[str, str]:

@@ -159,6 +159,7 @@ class Rows:
         self._rows: dict[tuple[str, str | None], dict[str, Any]] = {}
         self._uids: set[str] = set()
         self._is_full = False
+        self._last_start: datetime | None = None
 
     @contextmanager
     def item(self, *, uid: Any, title: Any = None) -> Iterator[None]:
@@ -174,6 +175,8 @@ class Rows:
         """One occurrence, as :func:`row` takes it. One of the same identity takes the place of the former."""
         found = row(self._context, uid=uid, **fields)
         self._uids.add(bounded_uid(uid))
+        starts = instant(fields["start"], ZoneInfo(iana_name(fields.get("zone") or "") or self._context.timezone))
+        self._last_start = max(self._last_start or starts, starts)
         if found is None or self._is_full:
             return
         key = found["uid"], found["recurrence_id"]
@@ -183,10 +186,13 @@ class Rows:
             return
         self._rows[key] = found
 
-    def parsed(self, *, retains_past: bool, title: str | None = None, color: str | None = None) -> Parsed:
+    def parsed(
+        self, *, retains_past: bool, goes_on: bool = False, title: str | None = None, color: str | None = None
+    ) -> Parsed:
         """All that was found.
 
         :param retains_past: where False, the absence of an occurrence that ended before the run proves nothing.
+        :param goes_on: whether there may be more, that start after the last that was added.
         """
         return Parsed(
             occurrences=list(self._rows.values()),
@@ -195,6 +201,7 @@ class Rows:
             color=color,
             published_from=None if retains_past else self._context.as_of,
             uids=frozenset() if retains_past else frozenset(self._uids),
+            published_until=(self._last_start or self._context.as_of) if goes_on else None,
         )
 
 

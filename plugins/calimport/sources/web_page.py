@@ -106,6 +106,11 @@ class Page:
             return ""
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it says that it is not the last page of a list (HTML Standard, 4.6.7.14)."""
+        return any(one.get("href") and "next" in one.get("rel").lower().split() for one in self.elements)
+
+    @property
     def title(self) -> str | None:
         return next((" ".join(one.text.split()) for one in self._all("title") if one.text.strip()), None)
 

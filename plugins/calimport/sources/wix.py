@@ -28,6 +28,9 @@ RETAINS_PAST: Final = False
 #: Levels of JSON that are searched; Wix has the events six levels deep.
 _DEPTH: Final = 20
 _EVENT: Final = ("id", "title", "description", "slug", "status")
+#: Pages write some words of Wix's API as words, and others as their numbers.
+_CANCELLED: Final = frozenset({"CANCELED", "CANCELLED", "3"})
+_ONLINE: Final = frozenset({"ONLINE", "1"})
 _CONFIG: Final = ("startDate", "endDate", "timeZoneId", "scheduleTbd")
 
 
@@ -70,16 +73,19 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
             continue
         with rows.item(uid=event.get("id"), title=event.get("title")):
             slug, start = text(event.get("slug")), starting(config.get("startDate"))
+            url = f"{document['site']}/event-details/{slug}" if slug else None
             rows.add(
                 uid=required(event.get("id"), "id"),
                 start=start,
                 end=ending(config.get("endDate"), start),
                 zone=text(config.get("timeZoneId")),
-                status="cancelled" if str(event.get("status")).upper() in ("CANCELED", "CANCELLED") else None,
+                status="cancelled" if str(event.get("status")).upper() in _CANCELLED else None,
                 title=text(event.get("title")),
                 description=text(event.get("description")),
                 location=event["place"],
-                url=f"{document['site']}/event-details/{slug}" if slug else None,
+                url=url,
+                online_url=url if event["is_online"] else None,
+                online_type="indirect" if event["is_online"] else None,
             )
     if document["is_partial"]:
         message = "The page shows only the next of its events; those that it does not show were left as they were."
@@ -126,9 +132,10 @@ def _meaning(event: dict[str, Any]) -> dict[str, Any]:
     """What of an event means something; the rest are pictures, counts of guests and of tickets left."""
     config = {name: member(event, "scheduling", "config", name) for name in _CONFIG}
     location = event.get("location")
-    place = text(member(location, "fullAddress", "formattedAddress"))
+    place = text(member(location, "fullAddress", "formattedAddress")) or text(member(location, "fullAddress"))
     return {name: event.get(name) for name in _EVENT} | {
         "config": config,
+        "is_online": str(member(location, "type")).upper() in _ONLINE,
         "place": place or listed(member(location, "name"), member(location, "address")),
     }
 

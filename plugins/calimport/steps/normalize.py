@@ -126,6 +126,7 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
         rows_staged=len(normalized.frame),
         quarantined=sum(notice.keeps_uid for notice in normalized.notices),
         published_from=published_from,
+        published_until=normalized.parsed.published_until,
         feed_retention=_retention(run, normalized),
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
