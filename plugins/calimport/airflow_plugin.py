@@ -6,7 +6,8 @@ API server asks for it.
 
 import logging
 from functools import cached_property
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -14,21 +15,38 @@ log = logging.getLogger(__name__)
 
 
 class CalimportPlugin(AirflowPlugin):  # type: ignore[misc]  # mypy does not follow Airflow
-    """Registers calimport with Airflow: the Store API under ``/api/v1``."""
+    """Registers calimport with Airflow: the calendars page under ``/calimport``, the Store API under ``/api/v1``."""
 
     name = "calimport"
+    # Relative, so that they hold behind whatever path Airflow has.
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Calendars",
+            "href": "calimport/ui/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "calendars",
+            "icon": "calimport/static/icon.svg",
+            "icon_dark_mode": "calimport/static/icon-dark.svg",
+        }
+    ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Read by the API server alone. It would not start if this raised."""
-        try:
-            from calimport.api.app import airflow_app
+        return [
+            {"app": _app("The calendars page", "calimport.web.app"), "url_prefix": "/calimport", "name": "calimport pages"},
+            # Not below it: `/api/v1/activity` without the slash would be answered by Airflow, with 404.
+            {"app": _app("The Store API", "calimport.api.app"), "url_prefix": "/api/v1", "name": "calimport store"},
+        ]
 
-            app = airflow_app()
-        except Exception as error:
-            from calimport.api.broken import broken_app
 
-            log.exception("The Store API could not be started")
-            app = broken_app(error)
-        # Not below it: `/api/v1/activity` without the slash would be answered by Airflow, with 404.
-        return [{"app": app, "url_prefix": "/api/v1", "name": "calimport store"}]
+def _app(name: str, module: str) -> Any:
+    """The app of a module, or what says why there is none: one that cannot be built leaves the other alone."""
+    try:
+        return import_module(module).airflow_app()
+    except Exception as error:
+        from calimport.api.broken import broken_app
+
+        log.exception("%s could not be started", name)
+        return broken_app(error, name)

@@ -1,0 +1,4 @@
+import { h } from "./dom.js";
+export async function held() {
+  return h("p", { class: "muted" }, "No deletions are held.");
+}
