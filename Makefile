@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test lint format requirements dictionary new-source clean
+.PHONY: help install run shell up down test lint format requirements dictionary vendor new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -18,6 +18,7 @@ help:
 	@echo "make format        let ruff format the code"
 	@echo "make requirements  pin the newest versions that requirements*.in allow"
 	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
+	@echo "make vendor        fetch the pages' calendar component anew (needs npm)"
 	@echo "make new-source    write the files of a new source (NAME=eventbrite)"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 
@@ -53,6 +54,9 @@ requirements: install
 
 dictionary: install
 	$(BIN)/python -m dev.dictionary
+
+vendor: install
+	@$(BIN)/python -m dev.vendor
 
 new-source: install
 	@$(BIN)/python -m dev.new_source $(NAME)

@@ -35,7 +35,11 @@ class CalimportPlugin(AirflowPlugin):  # type: ignore[misc]  # mypy does not fol
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Read by the API server alone. It would not start if this raised."""
         return [
-            {"app": _app("The calendars page", "calimport.web.app"), "url_prefix": "/calimport", "name": "calimport pages"},
+            {
+                "app": _app("The calendars page", "calimport.web.app"),
+                "url_prefix": "/calimport",
+                "name": "calimport pages",
+            },
             # Not below it: `/api/v1/activity` without the slash would be answered by Airflow, with 404.
             {"app": _app("The Store API", "calimport.api.app"), "url_prefix": "/api/v1", "name": "calimport store"},
         ]

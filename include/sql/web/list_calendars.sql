@@ -49,7 +49,8 @@ described as (
     left join calimport.places as places on calendars.place_id = places.id
     left join noticed on calendars.id = noticed.calendar_id
     where
-        (
+        (%(user_ids)s::bigint[] is null or calendars.user_id = any(%(user_ids)s::bigint[]))
+        and (
             %(pattern)s::text is null
             or calendars.name ilike %(pattern)s::text
             or calendars.feed_title ilike %(pattern)s::text

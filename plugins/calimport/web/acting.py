@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from calimport import audit
 from calimport.database import Connection
-from calimport.web.people import Journal, Person, Writer
+from calimport.web.people import Journal, Writer
 
-Recorder = Callable[..., AbstractContextManager[Person]]
+#: ``recorded(connection, action, calendar_id=…, detail=…)``, in the transaction of the action.
+Recorded = Callable[..., None]
 
 
-def _acting(request: Request, person: Writer) -> Recorder:
+def _recorded(request: Request, person: Writer) -> Recorded:
     journal: Journal = request.app.state.journal
 
-    @contextmanager
-    def acting(connection: Connection, action: str, **about: Any) -> Iterator[Person]:
-        """Around an action: Airflow's audit log says what was asked for, also where it then fails.
-
-        :param about: free of secrets: it can be read by whoever may read the audit log.
-        """
+    def recorded(
+        connection: Connection, action: str, *, calendar_id: int | None = None, detail: dict[str, Any] | None = None
+    ) -> None:
+        # Free of secrets: it can be read by whoever may read an audit log.
+        about = ({} if calendar_id is None else {"calendar_id": calendar_id}) | (detail or {})
         journal(person, f"calimport_{action.replace('.', '_')}", about)
-        yield person
+        audit.record(connection, action, actor=person.actor, calendar_id=calendar_id, detail=detail)
 
-    return acting
+    return recorded
 
 
-Acting = Annotated[Recorder, Depends(_acting)]
+Recording = Annotated[Recorded, Depends(_recorded)]

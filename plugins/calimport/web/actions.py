@@ -17,9 +17,9 @@ from calimport.calendars import SOURCE_KEYS, CalendarConfig
 from calimport.errors import CalimportError
 from calimport.settings import Settings
 from calimport.sources.detecting import AUTO
-from calimport.web.acting import Acting
-from calimport.web.details import Id, check_exists, keys
-from calimport.web.people import Writer, check_may_connect
+from calimport.web.acting import Recording
+from calimport.web.details import Id, keys
+from calimport.web.people import Writer
 from calimport.web.reading import reading, rows
 
 #: A check holds one of the API server's threads for as long as the calendar's website takes.
@@ -45,11 +45,10 @@ class Check(BaseModel):
 def form(person: Writer) -> Any:
     """The keys of a calendar, and names that exist already."""
     with reading() as connection:
-        return {
-            "keys": keys(),
-            "suggestions": rows(connection, "suggestions")[0],
-            "may_connect": person.may_connect,
-        }
+        names = rows(connection, "suggestions")[0]
+    if person.owners is not None:
+        names["user"] = []
+    return {"keys": keys(), "suggestions": names, "may_connect": person.may_connect}
 
 
 @router.post("/api/check")
@@ -60,11 +59,11 @@ def check(body: Check, person: Writer) -> Any:
     given = body
     if body.calendar_id is not None and body.source is None:
         with reading() as connection:
-            check_exists(connection, body.calendar_id)
+            person.check_sees(connection, body.calendar_id)
             stored = calendars.get(connection, body.calendar_id).config
         given = body.model_copy(update={"source": stored.source})
     if given.connection is not None:
-        check_may_connect(person)
+        person.check_may_connect()
     if not _CHECKS.acquire(blocking=False):
         raise HTTPException(429, "Other addresses are being checked just now. Please try again in a moment.")
     settings = Settings.from_environment()
@@ -103,52 +102,59 @@ def check(body: Check, person: Writer) -> Any:
 
 
 @router.post("/api/calendars", status_code=201)
-def add_calendar(given: Given, person: Writer, acting: Acting) -> Any:
+def add_calendar(given: Given, person: Writer, recorded: Recording) -> Any:
     """Add a calendar; it is due at the next run."""
+    person.check_sees_all()
     if given.get("connection") is not None:
-        check_may_connect(person)
+        person.check_may_connect()
     config = _valid(given)
     if isinstance(config, Response):
         return config
     with database.connect() as connection:
         database.check_schema(connection)
-        with acting(connection, "calendar.add", name=config.name):
-            return {"id": calendars.add(connection, config)}
+        id = calendars.add(connection, config)
+        recorded(connection, "calendar.add", calendar_id=id, detail={"name": config.name})
+    return {"id": id}
 
 
 @router.patch("/api/calendars/{id}")
-def change_calendar(id: Id, given: Given, person: Writer, acting: Acting) -> Any:
+def change_calendar(id: Id, given: Given, person: Writer, recorded: Recording) -> Any:
     """Set the keys that are given; null gives a key its default. It is due at the next run if anything differs."""
     with database.connect() as connection:
         database.check_schema(connection)
-        check_exists(connection, id)
+        person.check_sees(connection, id)
         stored = calendars.get(connection, id).config
+        if "user" in given and given["user"] != stored.user:
+            person.check_sees_all()
         if SOURCE_KEYS & given.keys() and (stored.connection is not None or given.get("connection") is not None):
-            check_may_connect(person)
+            person.check_may_connect()
         config = _valid(stored.model_dump() | given)
         if isinstance(config, Response):
             return config
-        with acting(connection, "calendar.change", calendar_id=id, keys=sorted(given)):
-            before, after = calendars.change(connection, id, given)
-    return {"id": id, "changed": calendars.differences(before.config, after)}
+        before, after = calendars.change(connection, id, given)
+        changed = calendars.audited_differences(before.config, after)
+        if changed:
+            detail = {"name": after.name, "changes": changed}
+            recorded(connection, "calendar.change", calendar_id=id, detail=detail)
+    return {"id": id, "changed": list(changed)}
 
 
 @router.post("/api/calendars/{id}/pause", status_code=204)
-def pause(id: Id, acting: Acting) -> None:
+def pause(id: Id, person: Writer, recorded: Recording) -> None:
     """Stop importing it; its events stay."""
     with database.connect() as connection:
-        check_exists(connection, id)
-        with acting(connection, "calendar.pause", calendar_id=id):
-            calendars.pause(connection, id)
+        person.check_sees(connection, id)
+        recorded(connection, "calendar.pause", calendar_id=id)
+        calendars.pause(connection, id)
 
 
 @router.post("/api/calendars/{id}/resume", status_code=204)
-def resume(id: Id, acting: Acting) -> None:
+def resume(id: Id, person: Writer, recorded: Recording) -> None:
     """Import it again, at the next run."""
     with database.connect() as connection:
-        check_exists(connection, id)
-        with acting(connection, "calendar.resume", calendar_id=id):
-            calendars.resume(connection, id)
+        person.check_sees(connection, id)
+        recorded(connection, "calendar.resume", calendar_id=id)
+        calendars.resume(connection, id)
 
 
 def _valid(given: Mapping[str, object]) -> CalendarConfig | Response:

@@ -78,8 +78,6 @@ def _unavailable(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, CalimportError) and not isinstance(error, ImportInterrupted):
         return JSONResponse({"detail": str(error)}, 409)
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-        return JSONResponse(
-            {"detail": "Database and calimport are of different versions: `calimport migrate`."}, 503
-        )
+        return JSONResponse({"detail": "Database and calimport are of different versions: `calimport migrate`."}, 503)
     log.error("Calendars page: %s: %s %s", type(error).__name__, error, getattr(error, "detail", ""))
     return JSONResponse({"detail": "The database cannot be reached just now."}, 503)

@@ -12,12 +12,11 @@ from fastapi import APIRouter, HTTPException, Path, Query, Response
 from calimport import addresses, calendars, database, privacy
 from calimport.calendars import Calendar, CalendarConfig
 from calimport.config_values import format_interval
-from calimport.database import Connection
 from calimport.settings import Settings
 from calimport.steps import mirrors
 from calimport.steps.runs import RunKey, Step
-from calimport.web.acting import Acting
-from calimport.web.people import Reader
+from calimport.web.acting import Recording
+from calimport.web.people import Reader, Writer
 from calimport.web.reading import Row, reading, rows
 
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -34,7 +33,7 @@ router = APIRouter()
 def get_calendar(id: Id, person: Reader) -> Any:
     """The configuration, the state, the notices, and the last run."""
     with reading() as connection:
-        check_exists(connection, id)
+        person.check_sees(connection, id)
         calendar = calendars.get(connection, id)
         notices = database.run(connection, "calendars/notices", id=id).fetchall()
         last = database.run(connection, "calendars/last_run", id=id).fetchone()
@@ -48,17 +47,19 @@ def get_calendar(id: Id, person: Reader) -> Any:
 
 
 @router.get("/api/calendars/{id}/runs")
-def list_runs(id: Id, before: datetime | None = None, unchanged: bool = False, size: Size = 25) -> Any:
+def list_runs(id: Id, person: Reader, before: datetime | None = None, unchanged: bool = False, size: Size = 25) -> Any:
     """Runs before this instant, the latest first; without those that found nothing new, unless they are asked for."""
     with reading() as connection:
+        person.check_sees(connection, id)
         found = rows(connection, "list_runs", id=id, before=before, unchanged=unchanged, most=size + 1)
     return {"runs": found[:size], "more": len(found) > size}
 
 
 @router.get("/api/calendars/{id}/changes")
-def list_changes(id: Id, run: RunId = None, before: int | None = None, size: Size = 50) -> Any:
+def list_changes(id: Id, person: Reader, run: RunId = None, before: int | None = None, size: Size = 50) -> Any:
     """Changes that were applied, the latest first; of one run also those that are only planned, or held."""
     with reading() as connection:
+        person.check_sees(connection, id)
         found = rows(connection, "list_changes", id=id, dag_run_id=run, before=before, most=size + 1)
     return {"changes": [_shown_change(one) for one in found[:size]], "more": len(found) > size}
 
@@ -66,6 +67,7 @@ def list_changes(id: Id, run: RunId = None, before: int | None = None, size: Siz
 @router.get("/api/calendars/{id}/events")
 def list_events(
     id: Id,
+    person: Reader,
     start: datetime | date,
     end: datetime | date,
     zone: Annotated[str, Query(max_length=100)] = "UTC",
@@ -73,10 +75,11 @@ def list_events(
     """Occurrences between two moments, as FullCalendar takes them: clock times in ``zone``."""
     try:
         clock = ZoneInfo(zone)
-    except (ValueError, OSError):  # no such file, and what is no name of a file
+    except (KeyError, ValueError, OSError):  # not known, no name at all, and a folder
         raise HTTPException(400, f"{zone!r} is no time zone.") from None
     bounds = [_instant(bound, clock) for bound in (start, end)]
     with reading() as connection:
+        person.check_sees(connection, id)
         found = rows(
             connection, "list_events", id=id, zone=zone, since=bounds[0], until=bounds[1], most=MOST_EVENTS + 1
         )
@@ -84,10 +87,11 @@ def list_events(
 
 
 @router.get("/api/calendars/{id}/feed")
-def download_feed(id: Id, acting: Acting) -> Response:
+def download_feed(id: Id, person: Writer, recorded: Recording) -> Response:
     """The feed that the last import used, as it came: for those alone who may import, since it hides nothing."""
-    with database.connect() as connection, acting(connection, "feed.download", calendar_id=id):
-        check_exists(connection, id)
+    with database.connect() as connection:
+        person.check_sees(connection, id)
+        recorded(connection, "feed.download", calendar_id=id)
         step = Step(connection, RunKey("", ""), datetime.now(UTC), Settings.from_environment())
         feed_id = connection.execute("select feed_id from calimport.calendars where id = %s", [id]).fetchone()
         found = mirrors.load(step, feed_id["feed_id"]) if feed_id and feed_id["feed_id"] else None
@@ -133,15 +137,6 @@ def keys() -> list[Row]:
         }
         for name, field in CalendarConfig.model_fields.items()
     ]
-
-
-def check_exists(connection: Connection, id: int) -> None:
-    """Make sure that there is a calendar of this id.
-
-    :raises HTTPException: 404
-    """
-    if connection.execute("select 1 from calimport.calendars where id = %s", [id]).fetchone() is None:
-        raise HTTPException(404, "There is no such calendar.")
 
 
 def _shown_change(change: Row) -> Row:

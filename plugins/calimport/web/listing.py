@@ -42,6 +42,7 @@ def list_calendars(
         (found,) = rows(
             connection,
             "list_calendars",
+            user_ids=person.user_ids,
             pattern=_pattern(q),
             states=state,
             kind=kind or None,
