@@ -162,10 +162,10 @@ class FakeGoogle:
     def answer(self, endpoint: str, calendar_id: str, query: dict[str, str]) -> dict[str, Any]:
         """The document of one GET, valid by its schema."""
         if endpoint == "colors":
-            return _valid("Colors", {"kind": "calendar#colors", "calendar": {}, "event": PALETTE})
+            return valid("Colors", {"kind": "calendar#colors", "calendar": {}, "event": PALETTE})
         if endpoint == "calendarList" and not calendar_id:
             listed = [one.entry for one in self.calendars.values() if one.listed]
-            return _valid("CalendarList", {"kind": "calendar#calendarList", "etag": '"1"', "items": listed})
+            return valid("CalendarList", {"kind": "calendar#calendarList", "etag": '"1"', "items": listed})
         calendar = self.calendars.get(calendar_id)
         if calendar is None or (endpoint == "calendarList" and not calendar.listed):
             raise _Refused(404, _error(404, "notFound"))
@@ -177,15 +177,15 @@ class FakeGoogle:
                 "accessRole": "owner",
                 "selected": True,
             }
-            return _valid("CalendarListEntry", {**extra, **entry})
+            return valid("CalendarListEntry", {**extra, **entry})
         if endpoint == "calendars":
             own: dict[str, Any] = {
                 name: entry[name] for name in ("id", "summary", "description", "timeZone") if name in entry
             }
             if calendar.labels:
                 own["labelProperties"] = {"eventLabels": calendar.labels}
-            return _valid("Calendar", {"kind": "calendar#calendar", "etag": '"1"', **own})
-        return _valid("Events", self._page(calendar, query))
+            return valid("Calendar", {"kind": "calendar#calendar", "etag": '"1"', **own})
+        return valid("Events", self._page(calendar, query))
 
     def expire(self) -> None:
         """Forget what the holders of sync tokens know: they get 410."""
@@ -328,7 +328,7 @@ def _error(status: int, reason: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}}
 
 
-def _valid(schema: str, document: dict[str, Any]) -> dict[str, Any]:
+def valid(schema: str, document: dict[str, Any]) -> dict[str, Any]:
     _validator(schema).validate(document)
     return document
 

@@ -1142,6 +1142,21 @@ def test_exceptions_take_the_place_of_their_instances():
     assert {(one["uid"], one["visibility"]) for one in found.occurrences} == {("weekly@google.com", "private")}
 
 
+def test_an_instance_that_was_cancelled_is_as_its_series_had_it():
+    whole = series("weekly", "2026-11-16T10:00:00Z", "RRULE:FREQ=DAILY;COUNT=3")
+    whole |= {
+        "location": "Town Hall",
+        "reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]},
+    }
+    found = parsed(whole, bare("weekly", {"dateTime": "2026-11-17T11:00:00+01:00"}))
+    kept, _, cancelled = sorted(found.occurrences, key=lambda one: one["status"] == "cancelled")
+
+    assert (cancelled["recurrence_id"], cancelled["status"]) == ("2026-11-17T10:00:00Z", "cancelled")
+    assert [cancelled[name] for name in ("summary", "location")] == [kept[name] for name in ("summary", "location")]
+    assert cancelled["end_at"] - cancelled["start_at"] == kept["end_at"] - kept["start_at"] > timedelta(0)
+    assert (kept["reminders"] != [], cancelled["reminders"]) == (True, [])
+
+
 def test_a_series_that_was_split_off_has_instances_named_by_the_first():
     given = series("abc_R20261116T100000", "2026-11-16T10:00:00Z", "RRULE:FREQ=WEEKLY;COUNT=1")
 

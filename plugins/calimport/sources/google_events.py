@@ -40,6 +40,11 @@ from calimport.zones import Zones, iana_name
 _DAY: Final = timedelta(days=1)
 #: From the least private on.
 _PRIVACY: Final = ("default", "public", "private", "confidential")
+#: What an instance that was cancelled had of its series.
+_OF_A_SERIES: Final = (
+    *("summary", "description", "location", "colorId", "eventLabelId", "transparency"),
+    *("creator", "organizer", "attendees"),
+)
 
 
 def parse(feed: bytes, context: ParseContext) -> Parsed:
@@ -100,6 +105,7 @@ class _Reader:
         # A cancelled instance may carry nothing but its id, series and original start; its series knows the rest.
         self._series_uid: dict[str, str] = {}
         self._series_visibility: dict[str, str] = {}
+        self._masters = {text(item, "id"): item for item in events if item.get("recurrence")}
         for item in events:
             uid, visibility = text(item, "iCalUID"), text(item, "visibility")
             series = text(item, "recurringEventId")
@@ -168,6 +174,8 @@ class _Reader:
                 return None  # "Deleted events are only guaranteed to have the id": it is gone, and so is its row
             if series and not text(item, "iCalUID") and series not in self._series_uid:
                 return None  # which rows it would be about is not known
+            if series and not start_given:
+                item, end_given = self._as_it_was(item, series, original)
             start_given = start_given or original
         if not uid:
             raise ValueError("it has no id")
@@ -210,6 +218,21 @@ class _Reader:
             "source_event_id": text(item, "id"),
             "source_series_id": series,
         }
+
+    def _as_it_was(
+        self, item: Mapping[str, Any], series: str, original: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """A bare cancelled instance as its series had it, so that whoever reads the row sees what was cancelled."""
+        whole = self._masters.get(series)
+        if whole is None:
+            return item, {}
+        was = {name: whole[name] for name in _OF_A_SERIES if name in whole} | dict(item)
+        try:
+            given, ended = (self._moment(dict_(whole.get(name)), name) for name in ("start", "end"))
+            end = self._moment(original, "original start") + (ended - given)
+        except NOT_UNDERSTOOD:
+            return was, {}
+        return was, {"dateTime": end.isoformat()} if isinstance(end, datetime) else {"date": end.isoformat()}
 
     def unreadable(self, item: Mapping[str, Any], error: Exception) -> Notice:
         """The notice for an item that :meth:`occurrence` raises for. It names the title of no private event."""
