@@ -183,13 +183,18 @@ def test_a_slash_at_the_end_makes_no_difference_where_nothing_else_matches(archi
     path = archive(
         entry("https://a.example/f/?page=1", "page 1"),
         entry("https://a.example/f/?page=2", "page 2"),
+        entry("https://a.example/h?page=9", "another page"),
+        entry("https://a.example/h/?page=1", "the page"),
         entry("https://a.example/g", "without"),
         entry("https://a.example/g/", "with"),
     )
 
-    asked = ["f?page=2", "f?page=1&size=9", "g", "g/"]
+    asked = ["f?page=2", "f?page=1&size=9", "g", "g/", "h?page=1", "h?page=8"]
 
-    assert ask(path, *(f"https://a.example/{one}" for one in asked)) == ["page 2", "page 1", "without", "with"]
+    assert ask(path, *(f"https://a.example/{one}" for one in asked)) == [
+        *("page 2", "page 1", "without", "with"),
+        *("the page", "another page"),
+    ]
 
 
 def test_of_one_address_the_answers_that_have_their_bodies_are_taken(archive):

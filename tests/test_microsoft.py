@@ -272,7 +272,10 @@ def test_a_changed_title_of_a_series_is_that_of_its_occurrences(client, fake):
         (("calendar", 1), error(404, "MailboxNotEnabledForRESTAPI"), errors.FeedNotFound),
         (("zone", 1), Reply(status=500), errors.FeedServerError),
         (("token", 1), refusal("invalid_client", 7000222, 401), errors.CredentialsInvalid),
-        (("token", 1), refusal("invalid_grant", 50173, 400), errors.CredentialsInvalid),
+        (("token", 1), refusal("invalid_grant", 50173, 400), errors.SignInRevoked),
+        (("token", 1), refusal("invalid_grant", 700082, 400), errors.SignInExpired),
+        (("token", 1), refusal("invalid_grant", 70000, 400), errors.CredentialsInvalid),
+        (("token", 1), Reply(b'{"error": "invalid_grant", "error_codes": "x"}', status=400), errors.CredentialsInvalid),
         (("token", 1), refusal("unauthorized_client", 700016, 400), errors.CredentialsForbidden),
         (("token", 1), refusal("consent_required", 65001, 400), errors.CredentialsForbidden),
         (("token", 1), refusal("temporarily_unavailable", 90033, 400), errors.FeedServerError),
@@ -328,6 +331,21 @@ def test_a_person_signs_in_with_a_refresh_token(client, fake, monkeypatch):
 
     assert fake.forms[0]["grant_type"] == "refresh_token"
     assert client.titles() == ["Practice", "Practice", "Talk"]
+
+
+def test_the_refresh_token_of_the_connection_is_used_however_many_newer_ones_came(client, fake, monkeypatch):
+    """Microsoft does not revoke it for that; one that has run out is told apart."""
+    set_connection(monkeypatch, extra={"tenant": TENANT, "refresh_token": "0.refresh-s3cret"})
+    fake.mailbox = "/me"
+    for _ in range(2):
+        client.fetch("me")
+        fake.tokens.clear()
+    fake.refresh_token = "0.newer-s3cret"
+
+    with pytest.raises(errors.SignInExpired, match="has expired"):
+        client.fetch("me")
+
+    assert {form["refresh_token"] for form in fake.forms} == {"0.refresh-s3cret"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +12,13 @@ import pytest
 from calimport import sources
 from calimport.previewing import look
 from tests.fake_google import valid
+from tests.recordings import recording
 from tests.site_rows import FIXTURES, fixture
 
 GOOGLE = "https://www.googleapis.com/calendar/v3"
 LISTING = f"{GOOGLE}/calendars/team%40group.calendar.google.com/events?maxResults=250"
 COLLECTION = "https://cloud.example/remote.php/dav/calendars/ann/allotment/"
 MAILBOX = "https://graph.microsoft.com/v1.0/users/anna@example.org"
-
-
-def recording(folder: Path, answers: Mapping[str, str]) -> Path:
-    """An archive of these answers: a fixture by ``METHOD address``."""
-    entries = []
-    for asked, name in answers.items():
-        method, url = asked.split(" ")
-        kind = "application/xml" if name.endswith(".xml") else "application/json"
-        content = {"mimeType": "text/calendar" if name.endswith(".ics") else kind, "text": fixture(name).decode()}
-        status = 207 if method in ("PROPFIND", "REPORT") else 200
-        answer = {"status": status, "headers": [], "content": content}
-        entries.append({"request": {"method": method, "url": url}, "response": answer})
-    path = folder / "recorded.har"
-    path.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
-    return path
 
 
 RECORDED: dict[str, tuple[str, dict[str, str], list[tuple[Any, ...]]]] = {

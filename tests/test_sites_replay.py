@@ -5,35 +5,16 @@ What a recording lacks of what the import can do without, it does without.
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
+from calimport.errors import RequestNotRecorded
 from calimport.previewing import look
-from tests.site_rows import fixture
+from tests.recordings import recording
 
 EVENTBRITE = "https://www.eventbriteapi.com/v3"
 TICKETSOURCE = "https://api.ticketsource.io/events"
 OUTSAVVY = "https://www.outsavvy.com"
 TALK = '{"data": [{"id": "d", "attributes": {"start": "2026-07-01T10:00:00Z"}}]}'
-
-
-def recording(folder, answers):
-    """A browser's export of GETs."""
-    entries = [
-        {
-            "request": {"method": "GET", "url": url, "headers": [], "queryString": []},
-            "response": {
-                "status": 200,
-                "headers": [],
-                "content": {"mimeType": "text/html" if text.lstrip().startswith("<") else "", "text": text},
-            },
-        }
-        for url, text in answers.items()
-    ]
-    path = folder / "site.har"
-    path.write_text(json.dumps({"log": {"version": "1.2", "entries": entries}}))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -92,6 +73,64 @@ def recording(folder, answers):
             ["07-03 18:00"],
         ),
         (
+            "https://www.orchardhouse.example/whats-on/",
+            {
+                "https://www.orchardhouse.example/whats-on/": "-> https://www.orchardhouse.example/whats-on",
+                "https://www.orchardhouse.example/whats-on": "<html><!-- This is Squarespace. --></html>",
+                "https://www.orchardhouse.example/whats-on?format=json": "squarespace/events.json",
+            },
+            "squarespace",
+            ["03-08 15:00", "10-09 23:00", "11-01 23:00", "12-05 15:00"],
+        ),
+        (
+            "https://hall.squarespace.com/events",
+            {"https://hall.squarespace.com/events?format=json&cached=1": "squarespace/events.json"},
+            "squarespace",
+            ["03-08 15:00", "10-09 23:00", "11-01 23:00", "12-05 15:00"],
+        ),
+        (
+            "https://www.boathouse.example/events",
+            {"https://www.boathouse.example/events": "wix/events.html"},
+            "wix",
+            ["03-29 00:30", "07-18 18:30", "09-01 23:30"],
+        ),
+        (
+            "https://tin.ticketsolve.com/",
+            {
+                "https://tin.ticketsolve.com/": "<html><body>Welcome</body></html>",
+                "https://tin.ticketsolve.com/shows.xml": "-> https://queue.example/wait?t=1",
+                "https://queue.example/wait?t=1": "-> https://tin.ticketsolve.com/shows.xml",
+                # The way back leads to the same address, now with a cookie.
+                "https://tin.ticketsolve.com/shows.xml#again": "ticketsolve/shows.xml",
+            },
+            "ticketsolve",
+            ["03-28 19:30", "03-29 18:30", "03-30 18:30", "05-01 18:00"],
+        ),
+        (
+            "https://events.manchester.ac.uk/f3vf/calendar/tag:old_library/calml.xml",
+            {"http://events.manchester.ac.uk/f3vf/calendar/tag:old_library/calml.xml": "manchester-uni/calml.xml"},
+            "manchester-uni",
+            ["06-10 17:00", "07-02 23:00", "11-02 19:00", "11-09 19:00", "12-01 18:00"],
+        ),
+        (
+            "https://ra.co/promoters/90210",
+            {"POST https://ra.co/graphql": "residentadvisor/promoter.json"},
+            "residentadvisor",
+            ["07-10 22:00", "08-01 22:00", "12-31 22:00"],
+        ),
+        (
+            # The feed that the page links was not recorded: the page's own events do.
+            "https://torbay.example/events",
+            {
+                "https://torbay.example/events": '<html><head><link rel="alternate" type="text/calendar"'
+                ' href="/events/?ical=1"></head><body><script type="application/ld+json">[{"@type": "Event",'
+                '"name": "Coffee &amp; chat", "url": "https://torbay.example/event/coffee/",'
+                '"startDate": "2026-07-03T10:00:00+01:00"}]</script></body></html>'
+            },
+            "ld-json",
+            ["07-03 09:00"],
+        ),
+        (
             "https://depot.example/whats-on",
             {"https://depot.example/whats-on": "ld-json/whats-on.html"},
             "ld-json",
@@ -103,10 +142,33 @@ def recording(folder, answers):
     ],
 )
 def test_a_recording_needs_no_credentials(tmp_path, source, answers, kind, starts):
-    texts = {url: text if text[0] in "<{" else fixture(text).decode() for url, text in answers.items()}
-    found = look(
-        source, replay=recording(tmp_path, texts), start="2026-01-01", end="2027-01-01", now="2026-06-15T12:00:00Z"
-    )
+    window = {"start": "2026-01-01", "end": "2027-01-01", "now": "2026-06-15T12:00:00Z"}
+    for asked in ("auto", kind):
+        found = look(source, kind=asked, replay=recording(tmp_path, answers), **window)
 
-    assert found.kind == kind
-    assert found.frame["start_at"].dt.strftime("%m-%d %H:%M").tolist() == starts
+        assert found.kind == kind
+        assert found.frame["start_at"].dt.strftime("%m-%d %H:%M").tolist() == starts
+
+
+@pytest.mark.parametrize(
+    ("source", "answers", "missing"),
+    [
+        ("https://ra.co/clubs/11", {"https://ra.co/clubs/11": "<html></html>"}, "POST https://ra.co/graphql"),
+        (
+            f"{OUTSAVVY}/organiser/rainbow-choir",
+            {f"{OUTSAVVY}/organiser/rainbow-choir": "outsavvy/organiser.html"},
+            f"GET {OUTSAVVY}/event/101/sing-along-tickets",
+        ),
+        (
+            "https://www.ticketsource.co.uk/fairfield-hall",
+            {f"{TICKETSOURCE}?page=1&per_page=100": "ticketsource/events.json"},
+            f"GET {TICKETSOURCE}/evt-a/dates",
+        ),
+        ("https://tin.ticketsolve.com/", {"https://tin.ticketsolve.com/": "<html></html>"}, "/shows.xml"),
+    ],
+)
+def test_a_request_that_is_needed_and_was_not_recorded_is_named(tmp_path, source, answers, missing):
+    with pytest.raises(RequestNotRecorded) as raised:
+        look(source, replay=recording(tmp_path, answers), start="2026-01-01", end="2027-01-01")
+
+    assert missing in str(raised.value)

@@ -68,6 +68,9 @@ class Request:
         """Sites lead from one to the other, and a browser that knows the way asks for the second alone."""
         return self._without_slash() == other._without_slash()
 
+    def nearly_same_url(self, other: Request) -> bool:
+        return self.nearly_same_page(other) and self.query == other.query
+
     def _without_slash(self) -> tuple[str, str, str]:
         return self.method, self.host, self.path.rstrip("/")
 
@@ -136,8 +139,8 @@ class Replay(httpx.AsyncBaseTransport):
     def _find(self, *forms: Request) -> int | None:
         """The number of the entry that answers a request, which is given in each form it may be recorded in."""
         found = next((same for form in forms if (same := self._numbers(form.same_url))), [])
-        if not found:
-            found = self._nearest(forms, Request.same_page) or self._nearest(forms, Request.nearly_same_page)
+        found = found or next((same for form in forms if (same := self._numbers(form.nearly_same_url))), [])
+        found = found or self._nearest(forms, Request.same_page) or self._nearest(forms, Request.nearly_same_page)
         bodies = {form.body for form in forms}
         found = [number for number in found if self._entries[number].request.body in bodies] or self._alike(
             found, forms[0]

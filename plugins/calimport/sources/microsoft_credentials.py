@@ -4,7 +4,12 @@ The connection's login and password are an application's id and secret, ``tenant
 ``refresh_token`` in the extra the application reads for the person who signed in; without one for itself (client
 credentials), and an administrator has to have allowed it.
 
+Each use of a refresh token brings a newer one, which cannot be stored: a task of Airflow 3 reads connections and writes
+none. Nobody is locked out by that, since Microsoft "doesn't revoke old refresh tokens when used to fetch new access
+tokens"; but the one in the connection ends 90 days after it was given.
+
 https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+https://learn.microsoft.com/entra/identity-platform/refresh-tokens
 """
 
 from __future__ import annotations
@@ -24,6 +29,8 @@ from calimport.errors import (
     CredentialsMissing,
     FeedServerError,
     FeedUnparsable,
+    SignInExpired,
+    SignInRevoked,
 )
 from calimport.fetching import Http, Response, raise_for_status
 
@@ -32,6 +39,10 @@ HOST: Final = "login.microsoftonline.com"
 _SCOPE: Final = "https://graph.microsoft.com/.default"
 #: Seconds: a token is not used in its last minutes, so that it outlasts the fetch.
 _SPARE: Final = 300.0
+
+#: Microsoft's numbers (AADSTS…) of a refresh token whose time is over, and of one that was withdrawn.
+_EXPIRED: Final = frozenset({70008, 700082, 700084})
+_REVOKED: Final = frozenset({50173})
 
 #: Tokens of this process by connection and content, with the time of :func:`time.monotonic` until which they are used.
 _known: dict[tuple[str, bytes], tuple[str, float]] = {}
@@ -106,4 +117,8 @@ def _refused(response: Response, connection_id: str) -> CalimportError:
             "Microsoft does not accept the application's secret; perhaps it has expired. Please enter a new one.",
             detail=detail,
         )
-    return CredentialsInvalid(detail=detail)
+    numbers = answer.get("error_codes") if isinstance(answer, dict) else None
+    numbers = frozenset(one for one in numbers if isinstance(one, int)) if isinstance(numbers, list) else frozenset()
+    if numbers & _REVOKED:
+        return SignInRevoked(detail=detail)
+    return SignInExpired(detail=detail) if numbers & _EXPIRED else CredentialsInvalid(detail=detail)
