@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fake_google import Failure
 from tests.importing import Importer
 from tests.loopback import Loopback
 from tests.test_google import (  # noqa: F401 - fixtures
@@ -64,14 +63,6 @@ def test_a_calendar_is_imported_and_an_unchanged_listing_ends_the_work(importer)
     assert (state["kind_used"], state["feed_title"], state["feed_timezone"]) == ("google", "Team", "Europe/London")
 
 
-def test_a_changed_default_reminder_changes_the_rows(importer, fake):  # noqa: F811
-    """The original compared only colour and `updated`, and missed it."""
-    importer.run()
-    fake.calendars[TEAM] = calendar(TALK, TEA, RUN, defaultReminders=[{"method": "popup", "minutes": 30}])
-
-    assert importer.run().updated == 3
-
-
 def test_an_instance_that_was_cancelled_is_data_and_an_event_that_was_deleted_is_gone(importer, fake):  # noqa: F811
     importer.run()
     cancelled = {
@@ -86,32 +77,6 @@ def test_an_instance_that_was_cancelled_is_data_and_an_event_that_was_deleted_is
         ("run@google.com", "cancelled"),
         ("talk@google.com", "confirmed"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("place", "failure", "error_class"),
-    [
-        (("events", 2), Failure(500), "FeedIncomplete"),
-        (("events", 2), Failure(), "FeedIncomplete"),
-        (("events", 1), Failure(403, "rateLimitExceeded"), "QuotaExceeded"),
-        (("events", 1), Failure(403, "forbiddenForNonOrganizer"), "CredentialsForbidden"),
-        (("events", 1), Failure(404, "notFound"), "FeedNotFound"),
-    ],
-)
-def test_a_page_that_fails_deletes_nothing(importer, fake, place, failure, error_class):  # noqa: F811
-    importer.run()
-    before = importer.rows("team", "id", "uid", "xmin")
-    fake.calendars[TEAM] = calendar(TALK, RUN)
-    fake.page_size = 1
-    fake.expire()
-    fake.requests.clear()
-    # The first request is for changes, and refused.
-    fake.failures = {(place[0], place[1] + 1): failure}
-
-    assert importer.run().failed == ["team"]
-
-    assert importer.rows("team", "id", "uid", "xmin") == before
-    assert importer.state("team")["error_class"] == error_class
 
 
 # A series, by what changed of it

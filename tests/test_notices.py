@@ -48,18 +48,6 @@ def test_a_location_of_a_whole_series_is_one_notice_with_its_count(importer, web
     assert codes(importer) == [("location_unresolved", 3)]
 
 
-def test_notices_do_not_vanish_at_the_next_unchanged_run(importer, web):
-    """The original forgot them when the feed was the same."""
-    importer.add("club", web.feed(Reply(feed(GOOD, BROKEN))))
-    importer.run()
-    first = importer.now
-    report = importer.run()
-    importer.run()
-    assert (report.unchanged, codes(importer)) == (1, [("event_unreadable", 1)])
-    row = importer.connection.execute("select first_seen_at, last_seen_at from calimport.owner_notices").fetchone()
-    assert (row["first_seen_at"], row["last_seen_at"]) == (first, importer.now)
-
-
 def test_a_notice_stays_through_a_failed_fetch_and_is_not_taken_as_seen(importer, web):
     importer.add("club", web.feed(Reply(feed(GOOD, BROKEN))))
     importer.run()

@@ -157,20 +157,6 @@ def test_what_a_feed_may_hold_but_a_database_may_not_is_imported_all_the_same(im
     assert importer.run(force=True).changed == 0
 
 
-def test_notices_stay_while_they_are_true_and_go_when_mended(importer, web):
-    broken = feed(PAST, "UID:x\nSUMMARY:No start")
-    importer.add("club", web.feed(Reply(broken)))
-    importer.run()
-    first_seen = importer.one("select first_seen_at from calimport.notices")
-
-    importer.run()  # unchanged: nothing is parsed
-    assert importer.one("select first_seen_at from calimport.notices") == first_seen
-    web.feed(Reply(BASE))
-    importer.run()
-
-    assert importer.one("select count(*) from calimport.notices") == 0
-
-
 # Deletions that look wrong are held.
 
 MANY = [event(f"e{number:02}", f"202611{19 + number % 6}") for number in range(12)]
@@ -218,16 +204,6 @@ def test_a_disagreeing_fetch_starts_the_count_anew(importer, web):
         importer.run()
 
     assert len(snapshot(importer)) == 14
-
-
-def test_a_feed_that_is_truly_empty_empties_its_calendar(importer, web):
-    importer.add("club", web.feed(Reply(BASE)))
-    importer.run()
-    web.feed(Reply(feed()))
-
-    importer.run()
-
-    assert [uid for _, uid, *_ in snapshot(importer)] == ["past"]
 
 
 # What a feed no longer publishes is not gone.
@@ -545,19 +521,6 @@ def test_a_run_is_red_when_more_than_half_of_its_calendars_failed(importer, web)
     judge(half, 0.5)
     with pytest.raises(ImportFailed, match="2 of 3 calendars failed: bad, worse"):
         judge(more, 0.5)
-
-
-def test_a_feed_that_has_not_changed_is_expanded_again_when_the_window_has_moved_on(importer, web):
-    """The first importer's static feed with an endless rule ran dry."""
-    daily = "UID:d\nDTSTART:20261101T100000Z\nDTEND:20261101T110000Z\nRRULE:FREQ=DAILY\nSUMMARY:d"
-    importer.add("club", web.feed(Reply(feed(daily), etag='"1"')))
-    importer.run()
-    before = len(snapshot(importer))
-
-    importer.run(later=timedelta(days=3))
-
-    assert len(snapshot(importer)) == before + 3
-    assert importer.one("select count(*) from calimport.feeds") == 1
 
 
 def test_a_place_that_changes_changes_the_rows_of_an_unchanged_feed(importer, web):

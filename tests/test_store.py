@@ -14,7 +14,6 @@ from calimport.store.bodies import ActivityFields
 from calimport.store.refusals import (
     ActivityExists,
     ActivityImported,
-    FilterInvalid,
     StoreNotFound,
 )
 from tests.importing import Importer, feed
@@ -163,26 +162,6 @@ def filled(connection, anna) -> int:
     store.activity_save(title="100% tea", start=TEN + HOUR, end=TEN + 2 * HOUR)
     store.activity_save(start=TEN + 2 * HOUR, end=TEN + 3 * HOUR)
     return anna
-
-
-def test_all_rows_are_read_and_not_the_first_page(connection):
-    """The original read the first page alone, and so doubled the rows of the others."""
-    connection.execute("insert into calimport.calendars (name, source) values ('Club', 'x')")
-    connection.execute(
-        "insert into calimport.events (calendar_id, uid, start_at, end_at, all_day, status, categories, attendees,"
-        " visibility, transparency, reminders, is_recurring, content_hash, first_run_id, last_run_id)"
-        " select calendars.id, n::text, now(), now(), false, 'confirmed', '{}', '[]', 'default', 'opaque', '{}', false,"
-        " decode(repeat('00', 16), 'hex'), 1, 1 from calimport.calendars, generate_series(1, 2500) as n"
-    )
-    connection.commit()
-    assert len({found["id"] for found in store.activity_get()}) == 2500
-
-
-@pytest.mark.parametrize("given", [{}, {"id__in": []}, {"id__in": ""}, {"title": ""}, {"user": None}], ids=str)
-def test_deleting_without_a_filter_or_a_value_is_refused(filled, given):
-    with pytest.raises(FilterInvalid):
-        store.activity_delete(**given)
-    assert len(store.activity_get()) == 5
 
 
 def test_deleting_takes_what_the_filter_lets_through(filled):
