@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:D
 
 def test_an_untitled_event_ended_the_whole_account(google, fake):  # noqa: F811
     untitled = {name: value for name, value in TALK.items() if name != "summary"}
-    fake.calendars[TEAM] = calendar(untitled, {**RUN, "summary": None}, TEA)
+    fake.calendars[TEAM] = calendar(untitled, {**RUN, "summary": ""}, TEA)
 
     assert (google.run().failed, google.rows("team", "uid", "summary")) == (
         [],
@@ -82,7 +82,7 @@ CHANGES = {
     "location": ({"location": "Hall, M1 1AA"}, ["address", "location"]),
     "status": ({"status": "tentative"}, ["status"]),
     "end": ({"end": {"dateTime": "2026-11-19T12:00:00Z"}}, ["end_at"]),
-    "colour": ({"colorId": "3"}, ["color"]),
+    "colour": ({"colorId": "11"}, ["color"]),
     "its own reminder": (
         {"reminders": {"useDefault": False, "overrides": [{"method": "email", "minutes": 5}]}},
         ["reminder_methods", "reminders"],
@@ -112,7 +112,7 @@ def test_and_so_missed_a_changed_default_reminder(google, fake):  # noqa: F811
     assert google.run().updated == 3
 
 
-def test_and_so_missed_a_changed_calendar_name_or_activity_type(google):
+def test_and_so_missed_a_changed_calendar_name_or_activity_type(google):  # noqa: F811
     """Both are the calendar's configuration: its feed stays the same, byte for byte."""
     google.run()
     google.connection.execute("update calimport.calendars set name = 'Squad', activity_type = 'exercise'")

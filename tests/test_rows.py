@@ -100,7 +100,13 @@ def test_moments(text, expected):
 
 def test_what_cannot_be_understood_is_named_and_the_others_stand():
     rows = Rows(context())
-    for uid, start in (("good", "2026-06-10"), ("bad", "soon"), ("mixed", None), ("past", "2026-05-01")):
+    for uid, start in (
+        ("good", "2026-06-10"),
+        ("bad", "soon"),
+        ("mixed", None),
+        ("past", "2026-05-01"),
+        ("ahead", "2099-08-01"),
+    ):
         with rows.item(uid=uid, title=uid.title()):
             rows.add(uid=uid, start=moment(start), title=uid.title())
 
@@ -114,7 +120,8 @@ def test_what_cannot_be_understood_is_named_and_the_others_stand():
     assert parsed.notices[0].message == (
         "The event 'Bad' could not be understood and was left as it was: 'soon' is no date or time"
     )
-    assert (parsed.published_from, parsed.uids, parsed.title) == (NOW, {"good", "bad", "mixed", "past"}, "Club")
+    # Of what lies ahead alone, nothing is known of its past.
+    assert (parsed.published_from, parsed.uids, parsed.title) == (NOW, {"good", "past"}, "Club")
 
 
 def test_a_source_that_retains_its_past_is_judged_by_all_of_it():

@@ -113,7 +113,7 @@ class Parsed:
     #: publishes; the run's time where it shows none. None: the source publishes all of its past.
     #: The absence of an event that ended before proves nothing …
     published_from: datetime | None = None
-    #: … unless its UID is still there: all UIDs of the feed, where `published_from` is given.
+    #: … unless its UID is still there, with a date that lies behind too: these UIDs, where `published_from` is given.
     uids: frozenset[str] = frozenset()
     #: The start of the last event listed, where the list may go on beyond it: the absence of one that starts then or
     #: later proves nothing. None: the list is whole.

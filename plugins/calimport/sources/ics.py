@@ -82,6 +82,7 @@ def parse_calendars(
     from calimport.rfc5545.series import expand
     from calimport.sources.ics_reading import (
         Patience,
+        begins,
         components_by_uid,
         guesses,
         single_ends,
@@ -97,6 +98,7 @@ def parse_calendars(
     notices = list(notices)
     by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
+    ahead = set[str]()
     patience = Patience(context.window)
     for uid, components in by_uid.items():
         try:
@@ -113,6 +115,8 @@ def parse_calendars(
                 del found[most:]
             made += rows(found, uid, zone, color)
             notices += guesses(events, uid)
+            if begins(events, zone) >= context.as_of:
+                ahead.add(uid)
             published_from = min(published_from, *single_ends(events, zone), context.as_of)
         except Exception as error:  # noqa: BLE001 - whatever one event does to our code, the others must import
             notices.append(unreadable(uid, components[0][0], error))
@@ -122,7 +126,7 @@ def parse_calendars(
         title=first(calendars, "X-WR-CALNAME", "NAME"),
         color=color,
         published_from=published_from,
-        uids=frozenset(by_uid),
+        uids=frozenset(by_uid) - ahead,
     )
 
 

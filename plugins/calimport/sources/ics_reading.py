@@ -117,6 +117,11 @@ def too_often(uid: str, component: Component, most: int) -> Notice:
     return Notice("too_many_occurrences", message, subject=uid, keeps_uid=True)
 
 
+def begins(events: Sequence[Event], zone: ZoneInfo) -> datetime:
+    """When the first of these begins. A series that begins ahead says nothing of what was before it was changed."""
+    return min(single_span(one, zone)[0] for one in events)
+
+
 def single_ends(events: Sequence[Event], zone: ZoneInfo) -> list[datetime]:
     """Ends of single events. Those of a series say nothing of how much of its past the source publishes."""
     return [single_span(one, zone)[1] for one in events if not one.recurs and one.recurrence_id is None]

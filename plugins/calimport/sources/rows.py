@@ -169,14 +169,14 @@ class Rows:
             yield
         except NOT_UNDERSTOOD as error:
             self.notices.append(unreadable(uid, title, error))
-            self._uids.add(bounded_uid(uid))
 
     def add(self, *, uid: str, **fields: Any) -> None:
         """One occurrence, as :func:`row` takes it. One of the same identity takes the place of the former."""
         found = row(self._context, uid=uid, **fields)
-        self._uids.add(bounded_uid(uid))
         starts = instant(fields["start"], ZoneInfo(iana_name(fields.get("zone") or "") or self._context.timezone))
         self._last_start = max(self._last_start or starts, starts)
+        if starts < self._context.as_of:
+            self._uids.add(bounded_uid(uid))
         if found is None or self._is_full:
             return
         key = found["uid"], found["recurrence_id"]
