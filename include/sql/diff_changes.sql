@@ -1,6 +1,7 @@
 -- The complete list of changes that would make the calendar's events equal to what was staged, written before anything
 -- is applied.
--- Reads: runs, staged_events, staged_notices, staged_uids, events. Writes: changes (rows of this run). Returns them.
+-- Reads: runs, staged_events, staged_notices, staged_uids, events, kept_rows, changes of the run whose deletions are held.
+-- Writes: changes (rows of this run). Returns one row: how many of each action, and what the deletion guard found.
 -- Deletes only rows of this calendar, inside the run's window, whose absence from the feed proves that they are gone.
 with run as (
     select
@@ -8,11 +9,24 @@ with run as (
         runs.calendar_id,
         runs.window_start,
         runs.window_end,
-        runs.as_of,
         runs.published_from,
-        runs.published_until
+        runs.published_until,
+        runs.force,
+        runs.feed_id,
+        runs.configured_at
     from calimport.runs as runs
     where runs.id = %(run_id)s
+),
+
+-- What a person said is to stay: of this very feed nothing is planned for it.
+kept as (
+    select
+        kept_rows.uid,
+        kept_rows.recurrence_id,
+        coalesce(kept_rows.feed_id = run.feed_id, false) and kept_rows.configured_at = run.configured_at as is_of_this_feed
+    from calimport.kept_rows as kept_rows
+    inner join run on kept_rows.calendar_id = run.calendar_id
+    where not run.force
 ),
 
 staged as (
@@ -67,30 +81,37 @@ unmatched_staged as (
     )
 ),
 
--- Absence is no proof for an event that could not be understood, nor for one that starts where a list that may go on was
--- cut, nor for one that ended before what the source still publishes, unless its series is still there.
-gone as (
+-- An event that could not be understood is not absent. Where UIDs change at every fetch, nobody knows which one it is.
+unmatched_known as (
     select in_window.*
     from in_window
-    cross join run
     where
         in_window.id not in (select same_identity.event_id from same_identity)
         and not exists (
             select 1
             from calimport.staged_notices as staged_notices
             where
-                staged_notices.run_id = run.id
+                staged_notices.run_id = %(run_id)s
                 and staged_notices.keeps_uid
-                and staged_notices.subject in ('', in_window.uid)
+                and (staged_notices.subject in ('', in_window.uid) or %(uid_sample)s::text[] is not null)
         )
-        and (run.published_until is null or in_window.start_at < run.published_until)
+),
+
+-- Absence is no proof for one that starts where a list that may go on was cut, nor for one that ended before what the
+-- source still publishes, unless its series is still there.
+gone as (
+    select unmatched_known.*
+    from unmatched_known
+    cross join run
+    where
+        (run.published_until is null or unmatched_known.start_at < run.published_until)
         and (
             run.published_from is null
-            or in_window.end_at >= run.published_from
+            or unmatched_known.end_at >= run.published_from
             or exists (
                 select 1
                 from calimport.staged_uids as staged_uids
-                where staged_uids.run_id = run.id and staged_uids.uid = in_window.uid
+                where staged_uids.run_id = run.id and staged_uids.uid = unmatched_known.uid
             )
         )
 ),
@@ -123,10 +144,144 @@ moved_series as (
     where near.rank_of_staged = 1 and near.rank_of_gone = 1
 ),
 
-same as (
-    select * from same_identity
+-- An event that comes with another UID, and says what one said that is not there any more, is that one: first those that
+-- say quite the same, then those of the same time, title and place. One to one, also where several say the same.
+renamed_known as (
+    select
+        unmatched_known.*,
+        row_number() over (partition by unmatched_known.content_hash order by unmatched_known.id) as number
+    from unmatched_known
+    where not exists (
+        select 1 from moved_series
+        where moved_series.event_id = unmatched_known.id
+    )
+),
+
+renamed_staged as (
+    select
+        unmatched_staged.*,
+        row_number() over (
+            partition by unmatched_staged.content_hash order by unmatched_staged.uid, unmatched_staged.recurrence_id
+        ) as number
+    from unmatched_staged
+    where not exists (
+        select 1
+        from moved_series
+        where
+            moved_series.uid = unmatched_staged.uid
+            and moved_series.recurrence_id is not distinct from unmatched_staged.recurrence_id
+    )
+),
+
+same_content as (
+    select
+        renamed_known.id as event_id,
+        renamed_staged.uid,
+        renamed_staged.recurrence_id
+    from renamed_known
+    inner join renamed_staged
+        on renamed_known.content_hash = renamed_staged.content_hash and renamed_known.number = renamed_staged.number
+),
+
+alike_known as (
+    select
+        renamed_known.id,
+        renamed_known.start_at,
+        renamed_known.end_at,
+        jsonb_build_array(renamed_known.recurrence_id, renamed_known.summary, renamed_known.location) as said,
+        row_number() over (
+            partition by
+                renamed_known.start_at,
+                renamed_known.end_at,
+                jsonb_build_array(renamed_known.recurrence_id, renamed_known.summary, renamed_known.location)
+            order by renamed_known.id
+        ) as number
+    from renamed_known
+    where not exists (
+        select 1 from same_content
+        where same_content.event_id = renamed_known.id
+    )
+),
+
+alike_staged as (
+    select
+        renamed_staged.uid,
+        renamed_staged.recurrence_id,
+        renamed_staged.start_at,
+        renamed_staged.end_at,
+        jsonb_build_array(renamed_staged.recurrence_id, renamed_staged.summary, renamed_staged.location) as said,
+        row_number() over (
+            partition by
+                renamed_staged.start_at,
+                renamed_staged.end_at,
+                jsonb_build_array(renamed_staged.recurrence_id, renamed_staged.summary, renamed_staged.location)
+            order by renamed_staged.uid, renamed_staged.recurrence_id
+        ) as number
+    from renamed_staged
+    where not exists (
+        select 1
+        from same_content
+        where
+            same_content.uid = renamed_staged.uid
+            and same_content.recurrence_id is not distinct from renamed_staged.recurrence_id
+    )
+),
+
+renamed as (
+    select * from same_content
     union all
-    select * from moved_series
+    select
+        alike_known.id,
+        alike_staged.uid,
+        alike_staged.recurrence_id
+    from alike_known
+    inner join alike_staged
+        on
+            alike_known.start_at = alike_staged.start_at
+            and alike_known.end_at = alike_staged.end_at
+            and alike_known.said = alike_staged.said
+            and alike_known.number = alike_staged.number
+),
+
+-- Most of the calendar has other UIDs. The first time rows take them, as after a move to another provider. When the next
+-- feed has none of these either, they change at every fetch: rows keep what they have, or all would change every time.
+churn as (
+    select
+        counted.is_churn,
+        counted.is_churn and counted.still_there * 2 < cardinality(%(uid_sample)s::text[]) as goes_on
+    from (
+        select
+            (select count(*) from renamed) > (select count(*) from same_identity) as is_churn,
+            (
+                select count(*)
+                from unnest(%(uid_sample)s::text[]) as sampled (uid)
+                where sampled.uid in (select staged.uid from staged)
+            ) as still_there
+    ) as counted
+),
+
+same as (
+    select
+        same_identity.event_id,
+        same_identity.uid,
+        same_identity.recurrence_id,
+        false as takes_uid
+    from same_identity
+    union all
+    select
+        moved_series.event_id,
+        moved_series.uid,
+        moved_series.recurrence_id,
+        false
+    from moved_series
+    union all
+    select
+        renamed.event_id,
+        renamed.uid,
+        renamed.recurrence_id,
+        coalesce(not churn.goes_on, true)
+    from renamed
+    cross join churn
 ),
 
 updates as (
@@ -140,7 +295,19 @@ updates as (
     from same
     inner join known on same.event_id = known.id
     inner join staged on same.uid = staged.uid and same.recurrence_id is not distinct from staged.recurrence_id
-    where known.content_hash <> staged.content_hash
+    where
+        (known.content_hash <> staged.content_hash or same.takes_uid)
+        and not exists (
+            select 1
+            from kept
+            where
+                kept.is_of_this_feed
+                and kept.uid in (known.uid, staged.uid)
+                and (
+                    kept.recurrence_id is not distinct from known.recurrence_id
+                    or kept.recurrence_id is not distinct from staged.recurrence_id
+                )
+        )
 ),
 
 inserts as (
@@ -152,13 +319,22 @@ inserts as (
         null::jsonb as before,
         to_jsonb(unmatched_staged) - 'run_id' as after
     from unmatched_staged
-    where not exists (
-        select 1
-        from moved_series
-        where
-            moved_series.uid = unmatched_staged.uid
-            and moved_series.recurrence_id is not distinct from unmatched_staged.recurrence_id
-    )
+    where
+        not exists (
+            select 1
+            from same
+            where
+                same.uid = unmatched_staged.uid
+                and same.recurrence_id is not distinct from unmatched_staged.recurrence_id
+        )
+        and not exists (
+            select 1
+            from kept
+            where
+                kept.is_of_this_feed
+                and kept.uid = unmatched_staged.uid
+                and kept.recurrence_id is not distinct from unmatched_staged.recurrence_id
+        )
 ),
 
 deletes as (
@@ -170,15 +346,71 @@ deletes as (
         to_jsonb(gone) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         null::jsonb as after
     from gone
-    where gone.id not in (select moved_series.event_id from moved_series)
+    where
+        not exists (
+            select 1 from same
+            where same.event_id = gone.id
+        )
+        and not exists (
+            select 1
+            from kept
+            where
+                kept.is_of_this_feed
+                and kept.uid = gone.uid
+                and kept.recurrence_id is not distinct from gone.recurrence_id
+        )
 ),
 
--- Implausible: many, and a large share of what the window holds.
+-- Fetches agree when the same rows are gone, as far as the window has not moved past them.
+held_before as (
+    select changes.event_id
+    from calimport.changes as changes
+    where changes.run_id = %(held_run_id)s and changes.held
+),
+
+guard as (
+    select
+        counted.deletes,
+        counted.of_rows,
+        counted.deletes > %(hold_over)s and counted.deletes > %(hold_ratio)s * counted.of_rows as is_large_share,
+        counted.deletes > %(hold_most)s as is_large_number,
+        exists(
+            select 1
+            from deletes
+            inner join kept on deletes.uid = kept.uid and deletes.recurrence_id is not distinct from kept.recurrence_id
+        ) as is_kept,
+        exists (select 1 from held_before)
+        and not exists (
+            select 1
+            from deletes
+            left join held_before on deletes.event_id = held_before.event_id
+            where held_before.event_id is null
+        )
+        and not exists (
+            select 1
+            from held_before
+            inner join in_window on held_before.event_id = in_window.id
+            left join deletes on held_before.event_id = deletes.event_id
+            where deletes.event_id is null
+        ) as agrees
+    from (
+        select
+            (select count(*) from deletes) as deletes,
+            (select count(*) from in_window) as of_rows
+    ) as counted
+),
+
 held as (
     select
-        %(may_hold)s
-        and (select count(*) from deletes) > %(hold_over)s
-        and (select count(*) from deletes) > %(hold_ratio)s * (select count(*) from in_window) as yes
+        (
+            guard.is_kept
+            or (
+                (guard.is_large_share or guard.is_large_number)
+                and not ((guard.agrees or %(confirmations)s = 0) and %(confirmations)s + 1 >= %(confirmations_needed)s)
+            )
+        )
+        and %(may_hold)s as yes
+    from guard
 ),
 
 planned as (
@@ -187,33 +419,62 @@ planned as (
     select * from inserts
     union all
     select * from deletes
+),
+
+written as (
+    insert into calimport.changes (
+        run_id, calendar_id, event_id, action, held, uid, recurrence_id, changed_columns, before, after
+    )
+    select
+        run.id,
+        run.calendar_id,
+        planned.event_id,
+        planned.action,
+        planned.action = 'delete' and held.yes,
+        planned.uid,
+        planned.recurrence_id,
+        case
+            when planned.action = 'update'
+                then array(
+                    select after_column.key
+                    from jsonb_each(planned.after) as after_column
+                    where
+                        after_column.key <> 'content_hash'
+                        and after_column.value is distinct from planned.before -> after_column.key
+                    order by after_column.key
+                )
+        end,
+        planned.before,
+        planned.after
+    from planned
+    cross join run
+    cross join held
+    returning changes.action, changes.held
 )
 
-insert into calimport.changes (
-    run_id, calendar_id, event_id, action, held, uid, recurrence_id, changed_columns, before, after
-)
 select
-    run.id,
-    run.calendar_id,
-    planned.event_id,
-    planned.action,
-    planned.action = 'delete' and held.yes,
-    planned.uid,
-    planned.recurrence_id,
+    counted.*,
+    guard.of_rows,
+    guard.is_large_share,
+    guard.is_large_number,
+    guard.is_kept,
+    guard.agrees,
+    churn.goes_on as uids_change,
     case
-        when planned.action = 'update'
+        when churn.is_churn
             then array(
-                select after_column.key
-                from jsonb_each(planned.after) as after_column
-                where
-                    after_column.key <> 'content_hash'
-                    and after_column.value is distinct from planned.before -> after_column.key
-                order by after_column.key
+                select distinct staged.uid from staged
+                order by staged.uid
+                limit 20
             )
-    end,
-    planned.before,
-    planned.after
-from planned
-cross join run
-cross join held
-returning changes.action, changes.held
+    end as uid_sample
+from (
+    select
+        count(*) filter (where written.action = 'insert') as inserted,
+        count(*) filter (where written.action = 'update') as updated,
+        count(*) filter (where written.action = 'delete' and not written.held) as deleted,
+        count(*) filter (where written.held) as held
+    from written
+) as counted
+cross join guard
+cross join churn

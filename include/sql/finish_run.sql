@@ -1,7 +1,8 @@
 -- End a run that did not fail, and give its calendar free, in one statement.
 -- Reads and writes: runs, calendars.
 -- What the calendar is taken to hold is recorded only by an import; a dry run leaves no trace. Held deletions leave no
--- fingerprint, so that the next complete fetch is compared again and can confirm them. A calendar that was configured
+-- fingerprint, so that the next complete fetch is compared again and can confirm them, unless they wait for a person. What
+-- is held, and whether UIDs change, a run over a window of its own cannot take back. A calendar that was configured
 -- anew meanwhile keeps what its configuration set: due at once, and nothing known of its feed.
 -- A feed that stays as it is for longer than the calendar's interval, by its own word, is not asked for earlier; within a
 -- bound, since it may be wrong.
@@ -21,7 +22,8 @@ finished as (
         run.outcome = 'imported' as is_import,
         run.outcome = 'imported'
         and coalesce(run.inserted, 0) + coalesce(run.updated, 0) + coalesce(run.deleted, 0) > 0 as has_changes,
-        coalesce(run.held, 0) > 0 as has_held
+        coalesce(run.held, 0) > 0 as has_held,
+        run.requested_start is null and run.requested_end is null as is_whole
     from run
 )
 
@@ -50,13 +52,20 @@ set
     imported_fingerprint = case
         when not finished.is_import or calendars.configured_at <> finished.configured_at
             then calendars.imported_fingerprint
-        when not finished.has_held then finished.fingerprint
+        when not finished.has_held or finished.held_until_told then finished.fingerprint
     end,
     feed_retention = case when finished.is_import then finished.feed_retention else calendars.feed_retention end,
+    held_run_id = case
+        when finished.is_import and finished.has_held then finished.id
+        when not finished.is_import or not finished.is_whole then calendars.held_run_id
+    end,
     held_confirmations = case
-        when not finished.is_import then calendars.held_confirmations
-        when finished.has_held then calendars.held_confirmations + 1
-        else 0
+        when finished.is_import and (finished.is_whole or finished.has_held) then finished.held_confirmations
+        else calendars.held_confirmations
+    end,
+    uid_sample = case
+        when finished.is_import and finished.is_whole then finished.uid_sample
+        else calendars.uid_sample
     end
 from finished
 where calendars.id = finished.calendar_id and calendars.lease_owner = %(owner)s

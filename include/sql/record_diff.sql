@@ -1,14 +1,14 @@
--- Record the plan's counts on the run, and a notice where deletions are held. Writes: runs, staged_notices.
-with held_notice as (
+-- Record the plan's counts on the run, what the deletion guard found, and notices of both. Writes: runs, staged_notices.
+with noticed as (
     insert into calimport.staged_notices (run_id, code, subject, message, occurrences, keeps_uid)
     select
         %(run_id)s,
-        'deletions_held',
+        given.code,
         '',
-        format('Most of this calendar''s events (%%s) are no longer in the feed. They are kept for now; if the next fetches agree, they go.', %(held)s::integer),
+        given.message,
         1,
         false
-    where %(held)s > 0
+    from unnest(%(codes)s::text[], %(messages)s::text[]) as given (code, message)
     on conflict (run_id, code, subject) do update set message = excluded.message
 )
 
@@ -18,5 +18,10 @@ set
     inserted = %(inserted)s,
     updated = %(updated)s,
     deleted = %(deleted)s,
-    held = %(held)s
+    held = %(held)s,
+    held_of = %(held_of)s,
+    held_reason = %(held_reason)s,
+    held_confirmations = %(held_confirmations)s,
+    held_until_told = %(held_until_told)s,
+    uid_sample = %(uid_sample)s
 where runs.id = %(run_id)s

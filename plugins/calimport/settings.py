@@ -15,7 +15,7 @@ from calimport.errors import ConfigurationError
 #: The Airflow connection (type ``postgres``) that leads to calimport's database.
 DATABASE_CONNECTION_ID = "calimport_db"
 
-_MAY_BE_ZERO = frozenset({"failure_threshold", "hold_deletes_over", "hold_deletes_ratio"})
+_MAY_BE_ZERO = frozenset({"failure_threshold", "hold_deletes_over", "hold_deletes_ratio", "hold_deletes_most"})
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,12 @@ class Settings:
     lease_seconds: float = 1800.0
     #: Share of the run's calendars that may fail before the run itself turns red.
     failure_threshold: float = 0.5
-    #: Deletions are held when they are more than this many and more than this share of the window's rows.
+    #: Deletions are held when they are more than this many and more than this share of the window's rows …
     hold_deletes_over: int = 10
     hold_deletes_ratio: float = 0.5
-    #: A held deletion is applied once this many complete fetches in a row agree.
+    #: … or more than this many, whatever their share. A calendar may have thresholds of its own.
+    hold_deletes_most: int = 1000
+    #: A held deletion is applied once this many complete fetches in a row agree on what is gone.
     hold_confirmations: int = 3
     #: After so many days a calendar is fetched whole whose provider gives changes alone.
     full_sync_days: float = 7.0

@@ -4,6 +4,11 @@
 with no_notices as (
     delete from calimport.notices
     where calendar_id = %(id)s
+),
+
+no_kept_rows as (
+    delete from calimport.kept_rows
+    where calendar_id = %(id)s
 )
 
 update calimport.calendars
@@ -19,5 +24,7 @@ set
     feed_color = null,
     feed_id = null,
     imported_fingerprint = null,
-    held_confirmations = 0
+    held_confirmations = 0,
+    held_run_id = null,
+    uid_sample = null
 where id = %(id)s;

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from calimport.errors import BatchFailed, LeaseLost, PlanOutdated
+from calimport.errors import BatchFailed, LeaseLost
+from calimport.operations import apply_changes
 from calimport.steps.diff import check_newest
 from calimport.steps.runs import Run, Step, each_calendar, timed
 
@@ -38,13 +39,10 @@ def _apply(step: Step, run: Run) -> None:
     if planned is None:
         raise LeaseLost()
     if not run.dry_run:
-        # Deletes first: a row that goes must not stand in the way of one that takes its identity.
-        for name, expected in (("deletes", "deleted"), ("updates", "updated"), ("inserts", "inserted")):
-            changed = step.run(f"apply_{name}", run_id=run.run_id).rowcount
-            if changed != planned[expected]:
-                raise PlanOutdated(detail=f"{changed} {name}, {planned[expected]} planned")
+        apply_changes(step.connection, run.run_id, planned)
         step.run("apply_reminders", run_id=run.run_id, event_ids=[], clock=step.clock)
         step.run("apply_notices", run_id=run.run_id, clock=step.clock)
+        step.run("forget_kept", run_id=run.run_id)
     step.run("clear_staging", run_ids=[run.run_id])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from calimport import guarding
 from calimport.errors import FeedOutdated, LeaseLost, StagingLost
+from calimport.guarding import Guard
 from calimport.steps.runs import Run, Step, each_calendar, timed
 
 log = logging.getLogger(__name__)
@@ -20,20 +22,17 @@ def diff(step: Step, calendar_ids: Sequence[int]) -> None:
 
     def work(run: Run) -> None:
         with timed(step, run, "diff"):
-            counts = _diff(step, run)
+            found = _diff(step, run)
         log.info(
             "Compared %s: %d inserts, %d updates, %d deletes, %d held",
             run.name,
-            counts["insert"],
-            counts["update"],
-            counts["delete"],
-            counts["held"],
+            *(found[name] for name in ("inserted", "updated", "deleted", "held")),
         )
 
     each_calendar(step, calendar_ids, work)
 
 
-def _diff(step: Step, run: Run) -> Counter[str]:
+def _diff(step: Step, run: Run) -> Mapping[str, Any]:
     check_newest(run)
     if run.step not in ("normalized", "diffed"):
         raise LeaseLost("This run has no staged rows to compare: it did not get through normalize.")
@@ -42,23 +41,48 @@ def _diff(step: Step, run: Run) -> Counter[str]:
         raise StagingLost(detail=f"{staged and staged['rows']} rows staged, {run.rows_staged} expected")
     # What an earlier, unfinished try of this run planned was never applied.
     step.connection.execute("delete from calimport.changes where run_id = %s", [run.run_id])
-    changes = step.run(
+    guard = Guard.of(run, step.settings)
+    found = step.run(
         "diff_changes",
         run_id=run.run_id,
-        may_hold=not run.force and run.held_confirmations + 1 < step.settings.hold_confirmations,
-        hold_over=step.settings.hold_deletes_over,
-        hold_ratio=step.settings.hold_deletes_ratio,
-    )
-    counts = Counter("held" if change["held"] else change["action"] for change in changes)
+        uid_sample=run.uid_sample,
+        may_hold=not run.force,
+        hold_over=guard.over,
+        hold_ratio=guard.ratio,
+        hold_most=guard.most,
+        held_run_id=run.held_run_id,
+        confirmations=run.held_confirmations if run.is_whole else 0,
+        confirmations_needed=guard.confirmations_needed,
+    ).fetchone()
+    assert found is not None  # noqa: S101 - a query of counts gives one row
+    _record(step, run, guard, found)
+    return found
+
+
+def _record(step: Step, run: Run, guard: Guard, found: Mapping[str, Any]) -> None:
+    holds = found["held"] > 0
+    # Nothing comes after a run over a window of its own that could agree with it.
+    waits = holds and (found["is_kept"] or not run.is_whole)
+    notices = {}
+    if holds:
+        notices["deletions_held"] = guarding.notice(found, waits_for_person=waits)
+    if found["uids_change"]:
+        notices["uid_churn"] = guarding.UIDS_CHANGE
     step.run(
         "record_diff",
         run_id=run.run_id,
-        inserted=counts["insert"],
-        updated=counts["update"],
-        deleted=counts["delete"],
-        held=counts["held"],
+        codes=list(notices),
+        messages=list(notices.values()),
+        inserted=found["inserted"],
+        updated=found["updated"],
+        deleted=found["deleted"],
+        held=found["held"],
+        held_of=found["of_rows"] if holds else None,
+        held_reason=guard.reason(found) if holds else None,
+        held_confirmations=(run.held_confirmations if found["agrees"] and run.is_whole else 0) + holds,
+        held_until_told=waits,
+        uid_sample=found["uid_sample"],
     )
-    return counts
 
 
 def check_newest(run: Run) -> None:

@@ -75,6 +75,11 @@ class Run:
     calendar_fetched_at: datetime | None
     imported_fingerprint: bytes | None
     held_confirmations: int
+    held_run_id: int | None
+    hold_deletes_over: int | None
+    hold_deletes_ratio: float | None
+    hold_deletes_most: int | None
+    uid_sample: list[str] | None
     feed_retention: timedelta | None
     feed_id: int | None
     feed_kind: str | None
@@ -83,6 +88,11 @@ class Run:
     feed_timezone: str | None
     feed_complete_at: datetime | None
     place_address: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it owns the calendar's own window, and not one that somebody asked for."""
+        return self.requested_start is None and self.requested_end is None
 
     @property
     def window_request(self) -> WindowRequest:
