@@ -80,6 +80,12 @@ class CalendarConfig(values.Config):
     """What is kept of descriptions: `keep`, `mask`, `hash`, `drop`."""
     default_reminders: values.Reminders | None = None
     """Reminders of events that say nothing of any: `10m popup, 1d email`. Methods: `popup`, `email`, `audio`."""
+    hold_deletes_over: int | None = Field(None, ge=0, le=1_000_000)
+    """Up to so many deletions of one import are never held. Without it: the setting, as with the next two."""
+    hold_deletes_ratio: float | None = Field(None, ge=0, le=1)
+    """Beyond that, deletions are held that are more than this share of the window's rows …"""
+    hold_deletes_most: int | None = Field(None, ge=0, le=1_000_000)
+    """… or more than this many, whatever their share."""
 
     @field_validator("kind")
     @classmethod

@@ -100,7 +100,9 @@ def migrate(connection: Connection) -> list[str]:
         with connection.transaction():
             connection.execute("set local client_min_messages = warning")
             connection.execute((sql_folder() / "schema_migrations.sql").read_bytes())
-        applied = _check_applied(connection)
+        # In a transaction of its own: one that stayed open would end only after the lock is given back.
+        with connection.transaction():
+            applied = _check_applied(connection)
         missing = [path for path in migrations() if path.stem not in applied]
         for path in missing:
             with connection.transaction():

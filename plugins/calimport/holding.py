@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from calimport import database
+from calimport import audit, database
 from calimport.database import Connection
 from calimport.errors import ConfigurationError, PlanOutdated
 from calimport.operations import Counts, Operation, operation
@@ -14,7 +15,8 @@ from calimport.operations import Counts, Operation, operation
 def held(connection: Connection, calendar_id: int) -> list[dict[str, Any]]:
     """The deletions of this calendar that are held now, by start; empty where none are.
 
-    Each has ``event_id``, ``uid``, ``recurrence_id``, ``summary``, ``start_at``, ``end_at`` and ``all_day`` of the row;
+    Each has ``event_id``, ``uid``, ``recurrence_id``, ``summary``, ``start_at``, ``end_at``, ``all_day``,
+    ``start_date`` and ``end_date`` of the row;
     of the run that holds it ``run_id``, ``dag_run_id``, ``held_at``, ``held_of`` (rows in the window), ``held_reason``
     (a sentence), ``held_confirmations`` (fetches in a row that agreed) and ``held_until_told`` (whether it waits for a
     person); and ``is_as_it_was``: false once the row has changed.
@@ -42,6 +44,9 @@ def release(connection: Connection, calendar_id: int, *, actor: str, clock: date
             ) from error
         doing.run("holding/forget", calendar_id=calendar_id, release_run_id=run_id)
         doing.finish(run_id)
+        audit.record(
+            connection, "held.release", actor=actor, calendar_id=calendar_id, run_id=run_id, detail=asdict(counts)
+        )
     return counts
 
 
@@ -58,6 +63,14 @@ def discard(connection: Connection, calendar_id: int, *, actor: str, clock: date
         held_run_id = _held_run(doing, calendar_id)
         kept = doing.run("holding/keep_held", held_run_id=held_run_id).rowcount
         doing.run("holding/forget", calendar_id=calendar_id, release_run_id=None)
+        audit.record(
+            connection,
+            "held.discard",
+            actor=actor,
+            calendar_id=calendar_id,
+            run_id=held_run_id,
+            detail={"rows": kept},
+        )
     return kept
 
 

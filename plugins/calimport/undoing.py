@@ -8,13 +8,13 @@ back waits, held, for a person.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from calimport import database
+from calimport import audit, database
 from calimport.database import Connection
 from calimport.errors import ConfigurationError, PlanOutdated
 from calimport.operations import Counts, Operation, operation
@@ -68,7 +68,7 @@ def _runs(connection: Connection, dag_run_id: str, calendar_id: int | None) -> d
     rows = database.run(connection, "undoing/runs", dag_run_id=dag_run_id, calendar_id=calendar_id).fetchall()
     if not rows:
         where = "" if calendar_id is None else f" of the calendar {calendar_id}"
-        raise ConfigurationError(f"There is no run {dag_run_id!r}{where}.")
+        raise ConfigurationError(f"There is no run {dag_run_id!r} that was applied{where}.")
     found: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         if row["changed"]:
@@ -99,6 +99,14 @@ def _undo_one(
     if keeps_rows:
         doing.run("operations/keep", run_id=run_id)
     doing.finish(run_id)
+    audit.record(
+        doing.connection,
+        "run.undo",
+        actor=doing.actor,
+        calendar_id=calendar_id,
+        run_id=run_id,
+        detail={"run": dag_run_id, "overwrite": overwrite, **asdict(counts)},
+    )
     return counts
 
 

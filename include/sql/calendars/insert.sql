@@ -19,7 +19,10 @@ insert into calimport.calendars (
     attendees_policy,
     organizer_policy,
     description_policy,
-    default_reminders
+    default_reminders,
+    hold_deletes_over,
+    hold_deletes_ratio,
+    hold_deletes_most
 )
 values (
     %(name)s,
@@ -53,6 +56,9 @@ values (
     %(attendees_policy)s,
     %(organizer_policy)s,
     %(description_policy)s,
-    %(default_reminders)s
+    %(default_reminders)s,
+    %(hold_deletes_over)s,
+    %(hold_deletes_ratio)s,
+    %(hold_deletes_most)s
 )
 returning id;

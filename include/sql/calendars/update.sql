@@ -34,6 +34,9 @@ set
     organizer_policy = %(organizer_policy)s,
     description_policy = %(description_policy)s,
     default_reminders = %(default_reminders)s,
+    hold_deletes_over = %(hold_deletes_over)s,
+    hold_deletes_ratio = %(hold_deletes_ratio)s,
+    hold_deletes_most = %(hold_deletes_most)s,
     configured_at = current_timestamp,
     next_import_at = null,
     consecutive_failures = case when %(resumed)s then 0 else consecutive_failures end

@@ -8,6 +8,8 @@ select
     (changes.before ->> 'start_at')::timestamptz as start_at,
     (changes.before ->> 'end_at')::timestamptz as end_at,
     (changes.before ->> 'all_day')::boolean as all_day,
+    (changes.before ->> 'start_date')::date as start_date,
+    (changes.before ->> 'end_date')::date as end_date,
     runs.id as run_id,
     runs.dag_run_id,
     runs.finished_at as held_at,

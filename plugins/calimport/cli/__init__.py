@@ -26,9 +26,11 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "erase": ("calimport.cli.erase", "erase", "Erase all that is held of a calendar or a person."),
     "export": ("calimport.cli.export", "export", "Write what is stored as iCalendar, JSON or CSV."),
+    "held": ("calimport.cli.held", "held", "List deletions that are held, let them go, or keep the rows."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
     "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
     "tokens": ("calimport.cli.tokens", "tokens", "Create, list and revoke secret addresses of exports."),
+    "undo": ("calimport.cli.undo", "undo", "Set back what a run changed."),
 }
 
 

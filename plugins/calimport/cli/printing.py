@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -71,6 +72,11 @@ def printable(text: str) -> str:
     kept = (" " if category in ("Cc", "Zl", "Zp") else character for character, category in categories
             if category not in ("Cf", "Cs"))  # fmt: skip
     return "".join(kept)
+
+
+def when(row: Mapping[str, Any]) -> str:
+    """When a row of ``events`` is, in a line of a list: a date, or the instant in UTC."""
+    return f"{row['start_date']}       " if row["all_day"] else f"{row['start_at']:%Y-%m-%d %H:%MZ}"
 
 
 def display_width(text: str) -> int:
