@@ -26,7 +26,6 @@ from tests.web import Web, serve
 PAGE = "www.hall.example/events"
 SOURCE = f"https://{PAGE}"
 FEED = feed("UID:a\nDTSTART:20261120T180000Z\nSUMMARY:Choir")
-MANY = feed(*(f"UID:{name}\nDTSTART:20261120T180000Z\nSUMMARY:{name}" for name in ("Choir", "Chess")))
 OTHER = feed("UID:b\nDTSTART:20261121T180000Z\nSUMMARY:Chess")
 EVENT = {"@type": "Event", "name": "Talk", "startDate": "2026-11-20T18:00:00Z", "url": SOURCE}
 JSON_LD = f'<script type="application/ld+json">{json.dumps(EVENT)}</script>'
@@ -245,7 +244,7 @@ def test_a_page_without_events_is_read_through_the_feed_that_it_links(link, addr
 def test_a_linked_feed_comes_before_what_the_page_holds_itself(link):
     tag, address, route = LINKED[link]
     page = fixture("wix/events.html").replace(b"<head>", b"<head>" + tag.encode() + JSON_LD.encode())
-    used, found, urls = detected({PAGE: reply(page), route: reply(MANY)})
+    used, found, urls = detected({PAGE: reply(page), route: reply(FEED)})
 
     assert (used, urls) == ("ics", [SOURCE, address])
     (notice,) = notices(found.validators)
@@ -282,13 +281,11 @@ def test_a_linked_feed_that_was_read_before_is_not_left_for_the_pages_own_events
         detected(answers, validators={"detected": {"kind": "ics", "address": address}})
 
 
-def test_a_linked_download_of_one_event_is_not_the_calendar_of_a_page_with_several():
-    several = [JSON_LD, JSON_LD.replace("2026-11-20", "2026-11-27")]
-    answers = {PAGE: reply(html(ALTERNATE, *several)), "www.hall.example/feed": reply(FEED)}
+def test_a_linked_feed_that_is_empty_leaves_the_page_to_its_own_events():
+    feeds = {"www.hall.example/feed": reply(feed())}
 
-    assert detected(answers)[0] == "ld-json"
-    answers[PAGE] = reply(html(ALTERNATE, JSON_LD))
-    assert detected(answers)[0] == "ics"
+    assert detected({PAGE: reply(html(ALTERNATE, JSON_LD)), **feeds})[0] == "ld-json"
+    assert detected({PAGE: reply(html(ALTERNATE)), **feeds})[0] == "ics"
 
 
 def test_a_link_to_a_file_is_one_event_to_download():

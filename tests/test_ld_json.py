@@ -340,6 +340,22 @@ def test_scripts_as_sites_write_them(scripts, names, damaged):
 
 
 @pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("&lt;p&gt;Come &amp;amp; &lt;b&gt;play&lt;/b&gt;&lt;/p&gt;\n", "Come & **play**"),
+        ("Tom &amp; Jerry&#8217;s", "Tom & Jerry’s"),
+        ("<p>Half of it &amp;frac12;</p>", "Half of it \\&frac12;"),
+    ],
+)
+def test_a_description_that_was_escaped_as_html(given, shown):
+    event = {"@type": "Event", "name": "A", "startDate": "2026-07-02T10:00:00Z", "url": "/1", "description": given}
+    script = f'<script type="application/ld+json">{json.dumps(event)}</script>'
+    feed, _ = fetched("ld-json", "https://hall.example/", {"hall.example/": reply(f"<html>{script}</html>")})
+
+    assert rows(read("ld-json", feed), "description") == [(shown,)]
+
+
+@pytest.mark.parametrize(
     ("link", "until"),
     [
         ('<link rel="next" href="?page=2">', "2026-07-02T10:00"),

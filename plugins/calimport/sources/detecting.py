@@ -5,7 +5,7 @@ A web page that links one calendar feed to subscribe to is read through that fee
 by the events that it holds itself, as Squarespace, as Wix, as JSON-LD, in this order; else through the calendar that it
 embeds. Several feeds are the owner's choice, not ours.
 
-A link is only a promise: a feed that is not there, or that holds one event where the page holds several, is not the
+A link is only a promise: a feed that is not there, or that holds nothing where the page describes events, is not the
 page's calendar, and the page's own events are read. But never in the place of a feed that was read before: what fails
 today would replace every row.
 
@@ -149,7 +149,7 @@ async def fetch(kind: str, request: FetchRequest, http: Http) -> tuple[str, Feed
                 raise
             first_error = first_error or error  # what else the page offers may be its calendar
             continue
-        if candidate.address and candidate != look.candidates[-1] and _events(feed) <= 1 < look.events:
+        if candidate.address and look.events and feed.content and b"BEGIN:VEVENT" not in feed.content.upper():
             continue
         return used, feed
     raise first_error or FeedIsWebPage()
@@ -171,10 +171,6 @@ def notices(validators: Mapping[str, Any]) -> list[Notice]:
     else:
         return []
     return [Notice("better_feed", message)]
-
-
-def _events(feed: Feed) -> int:
-    return (feed.content or b"").upper().count(b"BEGIN:VEVENT")
 
 
 async def _read(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from html import unescape
 from typing import Any, Final
 
 from calimport.online import best
@@ -30,6 +31,7 @@ _STATUSES: Final = {
     "postponed": "tentative",
 }
 _ONLINE_MODES: Final = frozenset({"onlineeventattendancemode", "mixedeventattendancemode", "online", "mixed"})
+_ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,31}\d{0,2});")
 _DAY: Final = timedelta(days=1)
 
 
@@ -53,7 +55,7 @@ def rows(events: list[dict[str, Any]], context: ParseContext) -> Rows:
                 end=end,
                 status=next((_STATUSES[one] for one in _lower(event.get("eventStatus")) if one in _STATUSES), None),
                 title=title,
-                description=first(event.get("description")),
+                description=_prose(first(event.get("description"))),
                 location=place,
                 url=event["url"],
                 online_url=online,
@@ -63,6 +65,13 @@ def rows(events: list[dict[str, Any]], context: ParseContext) -> Rows:
                 source_event_id=event["url"],
             )
     return found
+
+
+def _prose(description: str | None) -> str | None:
+    """A text, or HTML: some sites (The Events Calendar for WordPress) escape the HTML of a description once more."""
+    if description is None or "<" in description:
+        return description
+    return _ENTITY.sub(lambda found: unescape(found.group()), description)
 
 
 def when(value: Any) -> date | datetime:
