@@ -1,0 +1,240 @@
+"""What users of calendar imports complain about most, each named as they say it: it does not happen here.
+
+The numbers are those of the list of complaints. Where a rule has many cases, they stand in the tests of that rule.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from calimport import store
+from calimport.errors import LeaseLost
+from calimport.settings import Settings
+from calimport.steps.extract import extract
+from tests.importing import feed
+from tests.test_google import TEAM, airflow_home, fake, server, service_account, sign_in  # noqa: F401 - fixtures
+from tests.test_google_import import importer as google  # noqa: F401 - a fixture
+from tests.web import Reply
+
+pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
+
+
+def event(uid: str, start: str = "20261119T100000Z", *lines: str) -> str:
+    return "\n".join([f"UID:{uid}", f"DTSTART:{start}", f"SUMMARY:{uid.title()}", *lines])
+
+
+PAST = event("past", "20261114T100000Z")
+DAYS = [event(f"day{number}", f"202611{19 + number % 6}T100000Z") for number in range(12)]
+
+
+def test_01_a_failed_fetch_wiped_the_calendar(importer, web):
+    importer.settings = Settings(fetch_attempts=1, read_timeout=0.3)
+    importer.add("club", web.feed(Reply(feed(PAST, *DAYS))))
+    importer.run()
+    before = importer.rows("club", "id", "uid", "xmin")
+    whole = feed(PAST, DAYS[0])
+    for reply in (
+        Reply(status=500),
+        Reply(status=404),
+        Reply(hangs=True),
+        Reply(whole, cut_after=80),
+        Reply(whole[:-14]),
+        Reply(b"<html>Sign in</html>"),
+        Reply(b""),
+    ):
+        web.feed(reply)
+        assert importer.run(calendars=["club"]).failed == ["club"]
+        assert importer.rows("club", "id", "uid", "xmin") == before
+
+
+def test_02_deleted_events_stay_or_far_too_much_is_deleted(importer, web):
+    """What is deleted goes; most of a calendar goes once three fetches agree, and then all of it."""
+    importer.add("other", web.feed(Reply(feed(PAST, *DAYS)), "/other.ics"))
+    importer.add("club", web.feed(Reply(feed(PAST, *DAYS))))
+    importer.run()
+    left = []
+    for served in (DAYS[1:], [], [], []):
+        web.feed(Reply(feed(PAST, *served)))
+        importer.run()
+        left.append(len(importer.rows("club", "uid")))
+    assert left == [12, 12, 12, 1]
+    assert len(importer.rows("other", "uid")) == 13
+
+
+def test_03_token_expiry_hidden_as_success(google, fake, monkeypatch):  # noqa: F811
+    google.run()
+    sign_in(fake, monkeypatch, "1//refresh-revoked")
+
+    assert google.run(force=True).failed == ["team"]
+
+    state = google.state("team")
+    assert (state["state"], state["error_class"]) == ("bad_source", "SignInRevoked")
+    assert "sign in again" in state["error_message"]
+    assert google.one("select outcome from calimport.runs order by id desc limit 1") == "failed"
+    assert len(google.rows("team", "uid")) == 3
+
+
+@pytest.mark.parametrize(
+    ("head", "start", "expected"),
+    [
+        ("", ";TZID=Romance Standard Time:20261119T100000", ("09:00", "Europe/Paris", "event")),
+        (
+            "",
+            ';TZID="(UTC-08:00) Pacific Time (US & Canada)":20261119T100000',
+            ("18:00", "America/Los_Angeles", "event"),
+        ),
+        ("X-WR-TIMEZONE:Asia/Tokyo\n", ":20261119T100000", ("01:00", "Asia/Tokyo", "calendar")),
+        ("", ":20261119T100000", ("10:00", "UTC", "default")),
+        ("X-WR-TIMEZONE:Asia/Tokyo\n", ":20261119T100000Z", ("10:00", None, None)),
+    ],
+)
+def test_04_outlook_and_exchange_zones_x_wr_timezone_floating_times(importer, web, head, start, expected):
+    importer.add("club", web.feed(Reply(feed(f"UID:a\nDTSTART{start}\nSUMMARY:A", head=head))))
+    importer.run()
+    ((instant, zone, source),) = importer.rows("club", "start_at", "timezone", "timezone_source")
+    at, expected_zone, expected_source = expected
+    assert f"{instant:%H:%M}" == at
+    assert expected_zone is None or (zone, source) == (expected_zone, expected_source)
+
+
+def test_05_one_bad_line_rejects_a_feed(importer, web):
+    bad = event("bad").replace("DTSTART:20261119", "DTSTART:20261399")
+    odd = event("odd", "20261120T100000Z", "THIS IS NO LINE", "X-;=:", "RRULE:FREQ=SOMETIMES")
+    importer.add("club", web.feed(Reply(feed(event("one"), bad, event("two"), odd))))
+
+    assert importer.run().failed == []
+
+    assert {"one", "two"} <= {uid for (uid,) in importer.rows("club", "uid")}
+    notices = importer.connection.execute("select subject, message from calimport.owner_notices").fetchall()
+    assert "bad" in {row["subject"] for row in notices}
+    assert all(row["message"] for row in notices)
+
+
+def test_07_volatile_properties_fake_changes(importer, web):
+    lines = ("DTSTAMP:20261101T{0:06}Z", "LAST-MODIFIED:20261101T{0:06}Z", "CREATED:20261101T{0:06}Z", "SEQUENCE:{0}")
+    importer.add("club", web.feed(Reply(feed())))
+    changes = []
+    for number in range(4):
+        web.feed(Reply(feed(event("one", "20261119T100000Z", *(line.format(number) for line in lines)))))
+        changes.append(importer.run(force=True).changed)
+    assert changes == [1, 0, 0, 0]
+    assert importer.one("select count(*) from calimport.changes") == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (
+            "RECURRENCE-ID:20261119T180000Z\nDTSTART:20261120T090000Z\nSUMMARY:Moved",
+            [("2026-11-19T18:00:00Z", "confirmed", "20 09:00")],
+        ),
+        (
+            "RECURRENCE-ID;TZID=Asia/Tokyo:20261120T030000\nDTSTART;TZID=Asia/Tokyo:20261120T180000\nSUMMARY:Moved",
+            [("2026-11-19T18:00:00Z", "confirmed", "20 09:00")],
+        ),
+        (
+            "RECURRENCE-ID;TZID=Europe/London:20261119T180000\nDTSTART:20261119T180000Z\nSTATUS:CANCELLED",
+            [("2026-11-19T18:00:00Z", "cancelled", "19 18:00")],
+        ),
+    ],
+)
+def test_08_moved_or_cancelled_occurrences_shown_twice(importer, web, written, expected):
+    series = "UID:yoga\nDTSTART;TZID=Europe/London:20261119T180000\nRRULE:FREQ=WEEKLY;COUNT=1\nSUMMARY:Yoga"
+    importer.add("club", web.feed(Reply(feed(series))))
+    importer.run()
+    (before,) = importer.rows("club", "id")
+    web.feed(Reply(feed(series, f"UID:yoga\n{written}")))
+    importer.run()
+    found = importer.rows("club", "recurrence_id", "status", "start_at")
+    assert [(rid, status, f"{start:%d %H:%M}") for rid, status, start in found] == expected
+    assert importer.rows("club", "id") == [before]
+
+
+def test_09_duplicates_in_one_calendar_the_same_event_in_several(importer, web):
+    twice = feed(event("one"), event("one"), event("two", "20261120T100000Z"))
+    for name in ("a", "b"):
+        importer.add(name, web.feed(Reply(twice), f"/{name}.ics"))
+    importer.run()
+
+    assert importer.rows("a", "uid") == importer.rows("b", "uid") == [("one",), ("two",)]
+    assert importer.one("select count(*) from calimport.events") == 4
+    assert importer.one("select count(*) from calimport.canonical_events") == 2
+
+
+def test_11_stuck_or_doubled_syncs(importer, web):
+    calendar_id = importer.add("club", web.feed(Reply(feed(event("one")))))
+    importer.plan("stuck")
+
+    assert importer.plan("at the same time", calendars=["club"]) == []
+    with pytest.raises(LeaseLost):
+        extract(importer.step("at the same time"), [calendar_id])
+
+    assert importer.run("later", later=timedelta(hours=1)).imported == 1
+    assert importer.rows("club", "uid") == [("one",)]
+
+
+def test_12_quotas(importer, web):
+    """A provider that asks for a wait is given it, by all calendars on its host."""
+    refused = Reply(status=429, headers={"Retry-After": "7200"})
+    for name in ("a", "b", "c"):
+        importer.add(name, web.feed(refused, f"/{name}.ics"))
+    importer.settings = Settings(fetch_attempts=3, fetch_concurrency=1, max_batches=1)
+
+    importer.run()
+    asked = len(web.asked)
+    importer.run(later=timedelta(minutes=30))
+
+    assert (asked, len(web.asked)) == (1, 1)
+    assert {importer.state(name)["error_class"] for name in ("a", "b", "c")} == {"QuotaExceeded"}
+    assert importer.state("a")["next_import_at"] >= importer.now + timedelta(minutes=90)
+
+
+def test_13_large_calendars_crash(importer, web):
+    """Each cap is a clear error, or a notice, of that calendar alone."""
+    importer.settings = Settings(fetch_attempts=1, max_bytes=20_000, fetch_timeout=2, max_occurrences=50)
+    importer.add("good", web.feed(Reply(feed(event("one"))), "/good.ics"))
+    importer.add(
+        "bytes", web.feed(Reply(feed(event("one", "20261119T100000Z", f"DESCRIPTION:{'x' * 30_000}"))), "/b.ics")
+    )
+    importer.add("time", web.feed(Reply(b"x", endless=True, pause=0.1), "/time.ics"))
+    often = "UID:often\nDTSTART:20261101T000000Z\nRRULE:FREQ=MINUTELY\nSUMMARY:Often"
+    importer.add("dates", web.feed(Reply(feed(often, event("one"))), "/dates.ics"))
+
+    assert sorted(importer.run().failed) == ["bytes", "time"]
+
+    assert importer.rows("good", "uid") == [("one",)]
+    assert importer.state("bytes")["error_class"] == "FeedTooLarge"
+    assert importer.state("time")["error_class"] == "FeedTimeout"
+    assert ("one",) in importer.rows("dates", "uid")
+    assert len(importer.rows("dates", "uid")) <= 50
+    assert importer.one("select code from calimport.owner_notices") == "too_many_occurrences"
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati", "UTC"])
+def test_15_all_day_off_by_one(importer, web, zone):
+    days = "UID:fair\nDTSTART;VALUE=DATE:20261121\nDTEND;VALUE=DATE:20261123\nSUMMARY:Fair"
+    one = "UID:day\nDTSTART;VALUE=DATE:20261120\nSUMMARY:Day"
+    importer.add("club", web.feed(Reply(feed(days, one))), timezone=zone)
+    importer.run()
+    assert importer.rows("club", "uid", "all_day", "start_date", "end_date") == [
+        ("day", True, date(2026, 11, 20), date(2026, 11, 21)),
+        ("fair", True, date(2026, 11, 21), date(2026, 11, 23)),
+    ]
+
+
+def test_16_wipe_and_reinsert_churn(importer, web):
+    """Row ids are stable: what others keep of them stays true."""
+    importer.add("club", web.feed(Reply(feed(PAST, *DAYS))))
+    importer.run()
+    before = dict(importer.rows("club", "uid", "id"))
+    changed = [one.replace("T10", "T15").replace("SUMMARY:Day", "SUMMARY:Night") for one in DAYS]
+    web.feed(Reply(feed(*reversed(changed), PAST, event("new"))))
+
+    report = importer.run(force=True)
+
+    assert (report.inserted, report.updated, report.deleted) == (1, 12, 0)
+    after = dict(importer.rows("club", "uid", "id"))
+    assert {uid: after[uid] for uid in before} == before
+    assert store.activity_get(id=before["day3"])[0]["title"] == "Night3"
