@@ -158,6 +158,8 @@ def _prepare(host: str, *, port: int = 8080) -> dict[str, str]:
 def _environment(host: str, port: int) -> dict[str, str]:
     # Whatever Airflow this person runs elsewhere, its settings are not ours.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    # The samples are served on this machine.
+    inherited.setdefault("CALIMPORT_ALLOWED_NETWORKS", "127.0.0.0/8")
     known = _secrets()
     return inherited | {
         "AIRFLOW_HOME": str(STATE / "airflow"),

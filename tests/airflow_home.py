@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from dev import postgres
+from tests.loopback import LOOPBACK
 
 ROOT = Path(__file__).parents[1]
 DAG = "calendar_import"
@@ -60,6 +61,7 @@ class Home:
             "AIRFLOW__API__SECRET_KEY": "another secret of these tests",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             # All calendars of a test are on one host.
+            "CALIMPORT_ALLOWED_NETWORKS": LOOPBACK,
             "CALIMPORT_HOST_REQUESTS_PER_SECOND": "1000",
             **settings,
         }

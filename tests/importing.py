@@ -20,6 +20,7 @@ from calimport.steps.normalize import normalize
 from calimport.steps.plan import Batch, plan
 from calimport.steps.report import Report, report
 from calimport.steps.runs import RunKey, Step
+from tests.loopback import LOOPBACK
 
 NOW = datetime(2026, 11, 18, 12, tzinfo=UTC)
 
@@ -29,7 +30,9 @@ class Importer:
     """Runs imports and looks at what they left."""
 
     connection: database.Connection
-    settings: Settings = field(default_factory=lambda: Settings(fetch_attempts=1, host_requests_per_second=1000))
+    settings: Settings = field(
+        default_factory=lambda: Settings(allowed_networks=LOOPBACK, fetch_attempts=1, host_requests_per_second=1000)
+    )
     transport: httpx.AsyncBaseTransport | None = None
     now: datetime = NOW
     numbers: Any = field(default_factory=count)

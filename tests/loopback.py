@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import httpx
 
+#: Where the tests' servers are, for ``CALIMPORT_ALLOWED_NETWORKS``: fetches are not let into it by themselves.
+LOOPBACK = "127.0.0.0/8,::1/128"
 #: What makes two requests the same one: method, address, body.
 Asking = tuple[str, str, bytes]
 

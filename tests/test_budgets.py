@@ -13,7 +13,7 @@ from calimport.budgets import Rate, credential_key, host_key
 from calimport.settings import Settings
 from calimport.shared_budget import SharedBudget, shared_budget
 from tests.importing import Importer
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 from tests.web import Asked, Reply, serve
 
 #: A worker of its own process: asks as often as it may for some seconds.
@@ -24,7 +24,7 @@ from calimport.settings import Settings
 from calimport.shared_budget import shared_budget
 
 url, seconds = sys.argv[1], float(sys.argv[2])
-settings = Settings(host_requests_per_second=20, host_request_burst=5)
+settings = Settings(host_requests_per_second=20, host_request_burst=5, allowed_networks="127.0.0.0/8")
 
 async def work():
     with shared_budget() as budget:
@@ -145,7 +145,7 @@ def test_a_batch_reserves_for_all_its_hosts_at_once(connection, monkeypatch):
         names = [f"club{number}.example" for number in range(20)]
         importer = Importer(
             connection,
-            Settings(fetch_attempts=1, max_batches=1),
+            Settings(allowed_networks=LOOPBACK, fetch_attempts=1, max_batches=1),
             transport=Loopback(dict.fromkeys(names, web.root)),
         )
         for name in names:

@@ -18,7 +18,7 @@ from calimport.sources.caldav_xml import path_of
 from calimport.windows import Window, WindowRequest
 from tests.fake_caldav import FakeCollection, multistatus, properties, response
 from tests.importing import feed
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 from tests.web import Reply, Web, serve
 
 AS_OF = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ class Client:
         self.transport = Loopback({name: web.url(f"/{name}") for name in ("dav.example", "elsewhere.example")})
         self.last: Feed | None = None
         self.mirror = b""
-        self.settings = Settings(fetch_attempts=1, host_requests_per_second=1e6)
+        self.settings = Settings(allowed_networks=LOOPBACK, fetch_attempts=1, host_requests_per_second=1e6)
 
     def fetch(self, source: str = CALENDAR) -> Feed:
         """One more fetch, with what the last one brought."""

@@ -25,7 +25,7 @@ from calimport.cli import main
 from calimport.settings import Settings
 from calimport.sources import google_credentials
 from tests.fake_google import SCOPE, Failure, FakeCalendar, FakeGoogle
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 from tests.test_google import airflow_home, keyfile, service_account
 
 __all__ = ["airflow_home", "service_account"]  # fixtures
@@ -373,7 +373,7 @@ def ended(fake: FakeGoogle, monkeypatch: pytest.MonkeyPatch, answer: dict[str, s
     monkeypatch.setenv("AIRFLOW_CONN_GOOGLE", json.dumps(connection))
     fake.failures["token", 1] = Failure(400, body=json.dumps(answer).encode())
     with pytest.raises(errors.CalimportError) as caught:
-        asyncio.run(google_credentials.access_token("google", Settings()))
+        asyncio.run(google_credentials.access_token("google", Settings(allowed_networks=LOOPBACK)))
     assert caught.value.state == "bad_source"
     return type(caught.value), str(caught.value)
 

@@ -19,7 +19,7 @@ from calimport.sources.base import FetchRequest
 from calimport.sources.detecting import ADDRESSES, by_address, fetch, notices
 from calimport.windows import WindowRequest
 from tests.importing import Importer, feed
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 from tests.site_rows import NOW, asked, fixture, reply
 from tests.web import Web, serve
 
@@ -464,7 +464,7 @@ def test_a_check_shows_the_kind_the_events_and_the_better_feed():
     with serve() as web:
         web.routes["/events"] = reply(page)
         url = web.url("/events")
-        found = check_source(url, now=datetime(2026, 6, 1, tzinfo=UTC), settings=Settings())
+        found = check_source(url, now=datetime(2026, 6, 1, tzinfo=UTC), settings=Settings(allowed_networks=LOOPBACK))
         printed = CliRunner().invoke(main, ["calendars", "check", url])
 
     assert (found.kind, found.title, found.events, found.occurrences) == ("wix", "Events | The Boathouse", 2, 2)

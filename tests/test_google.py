@@ -25,7 +25,7 @@ from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 from calimport.sources.google import calendar_id, merge, parse
 from calimport.windows import Window, WindowRequest
 from tests.fake_google import Failure, FakeCalendar, FakeGoogle
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 
 # The hook loads a user's sign-in with a function that google-auth would rather see replaced.
 pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
@@ -131,7 +131,9 @@ def request(**changes: Any) -> FetchRequest:
 def fetched(server: FakeGoogle, *, settings: dict[str, Any] | None = None, **changes: Any) -> Feed:
     async def run() -> Feed:
         loopback = Loopback({"www.googleapis.com": server.url})
-        async with Http(Settings(**{"fetch_attempts": 1, **(settings or {})}), loopback) as http:
+        async with Http(
+            Settings(**{"fetch_attempts": 1, "allowed_networks": LOOPBACK, **(settings or {})}), loopback
+        ) as http:
             return await sources.fetch("google", request(**changes), http)
 
     return asyncio.run(run())

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import ipaddress
 import json
 import re
 import socket
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -41,6 +39,8 @@ from calimport.normalizing import Meaning, normalize
 from calimport.settings import Settings
 from calimport.sources.base import Feed, FetchRequest, ParseContext
 from calimport.windows import Window, WindowRequest
+from tests.certificates import certificate
+from tests.loopback import LOOPBACK
 from tests.web import Asked, Reply, serve
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def fetch(
     )
 
     async def run() -> Feed:
-        async with fetching.Http(Settings(**{"fetch_attempts": 1, **settings})) as http:
+        async with fetching.Http(Settings(**{"fetch_attempts": 1, "allowed_networks": LOOPBACK, **settings})) as http:
             return await sources.fetch("ics", request, http)
 
     return asyncio.run(run())
@@ -393,7 +393,7 @@ def test_a_host_that_does_not_exist():
 
 
 def test_a_certificate_that_nobody_vouches_for(tmp_path):
-    with serve(_self_signed(tmp_path)) as web, pytest.raises(FeedTlsInvalid):
+    with serve(certificate(tmp_path, "127.0.0.1")) as web, pytest.raises(FeedTlsInvalid):
         fetch(web.feed(Reply(FEED)))
 
 
@@ -451,35 +451,6 @@ def test_every_error_of_httpx_is_one_of_ours(error_class):
     with pytest.raises(CalimportError) as raised:
         asyncio.run(run())
     assert (raised.type, "private" in raised.value.detail) == (expected, False)
-
-
-def _self_signed(folder: Path) -> tuple[str, str]:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return str(certificate_file), str(key_file)
 
 
 # What it means

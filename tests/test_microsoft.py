@@ -19,7 +19,7 @@ from calimport.sources import microsoft, microsoft_credentials
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
 from calimport.windows import WindowRequest
 from tests.fake_microsoft import TENANT, FakeMicrosoft, error, refusal, time
-from tests.loopback import Loopback
+from tests.loopback import LOOPBACK, Loopback
 from tests.web import Reply, Web, serve
 
 AS_OF = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -374,7 +374,7 @@ def test_a_zone_that_may_not_be_known_is_none(client, fake):
 def test_a_recording_holds_no_token_and_is_replayed_without_signing_in(client, fake, tmp_path):
     client.web.routes = dict(fake.routes())
     archive = tmp_path / "anna.har"
-    settings = Settings(fetch_attempts=1, host_requests_per_second=1e6)
+    settings = Settings(allowed_networks=LOOPBACK, fetch_attempts=1, host_requests_per_second=1e6)
     recorder = Recorder(client.transport, settings)
     request = FetchRequest(ANNA, "graph", None, WindowRequest(AS_OF))
 

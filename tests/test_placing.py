@@ -13,6 +13,7 @@ from calimport.postal import Address, country_of, parse
 from calimport.settings import Settings
 from calimport.venues import Place, Venues
 from tests.importing import feed
+from tests.loopback import LOOPBACK
 from tests.web import Reply
 
 LONDON, NEW_YORK = "Europe/London", "America/New_York"
@@ -231,7 +232,7 @@ def geocoder(address: str) -> tuple[float, float] | None:
 @pytest.fixture
 def geocoding(importer):
     ASKED.clear()
-    importer.settings = Settings(geocoder=f"{__name__}.geocoder")
+    importer.settings = Settings(allowed_networks=LOOPBACK, geocoder=f"{__name__}.geocoder")
     return importer
 
 

@@ -26,6 +26,7 @@ from calimport.cli.check import check
 from calimport.cli.printing import display_width, printable, table
 from calimport.errors import ConfigurationError, CredentialsMissing, FeedNotFound, FeedTooLarge, SourceUnsupported
 from calimport.settings import Settings
+from tests.loopback import LOOPBACK
 from tests.web import Reply
 
 NOW = "2026-11-22T12:00:00Z"
@@ -591,7 +592,7 @@ def test_real_feeds_are_read():
 def test_a_check_says_what_a_source_holds(web):
     now = datetime(2026, 11, 17, tzinfo=UTC)
 
-    found = check_source(web.feed(Reply(CALENDAR.encode())), now=now, settings=Settings())
+    found = check_source(web.feed(Reply(CALENDAR.encode())), now=now, settings=Settings(allowed_networks=LOOPBACK))
 
     assert (found.kind, found.title, found.timezone, found.events, found.occurrences) == (
         "ics",

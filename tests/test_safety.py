@@ -18,6 +18,7 @@ from calimport.steps.normalize import normalize
 from calimport.steps.plan import group
 from calimport.steps.report import judge, report
 from tests.importing import Importer, feed
+from tests.loopback import LOOPBACK
 from tests.web import Reply
 
 
@@ -34,7 +35,7 @@ OTHER = feed(PAST, event("one", "20261119"), event("three", "20261121"))
 def importer(connection):
     connection.commit()
     connection.autocommit = True
-    return Importer(connection, Settings(read_timeout=0.3, fetch_timeout=0.6))
+    return Importer(connection, Settings(allowed_networks=LOOPBACK, read_timeout=0.3, fetch_timeout=0.6))
 
 
 def snapshot(importer: Importer, calendar: str = "club") -> list[tuple]:
@@ -108,7 +109,7 @@ def test_a_provider_that_names_a_time_is_asked_no_earlier(importer, web):
 
 
 def test_one_calendars_failure_leaves_the_others_of_its_batch_alone(importer, web):
-    importer.settings = Settings(max_batches=1, read_timeout=0.3)
+    importer.settings = Settings(allowed_networks=LOOPBACK, max_batches=1, read_timeout=0.3)
     importer.add("bad", web.feed(Reply(status=404), "/bad.ics"))
     importer.add("broken", web.feed(Reply(b"BEGIN:VCALENDAR\nEND:VCALENDAR\nBEGIN:VEVENT"), "/broken.ics"))
     importer.add("good", web.feed(Reply(BASE), "/good.ics"))
@@ -394,7 +395,7 @@ def test_a_lease_that_has_run_out_may_be_taken_and_the_old_run_applies_nothing(i
 
 
 def test_an_unexpected_fault_is_one_calendars_own(importer, web, monkeypatch):
-    importer.settings = Settings(max_batches=1)
+    importer.settings = Settings(allowed_networks=LOOPBACK, max_batches=1)
     importer.add("bad", web.feed(Reply(BASE), "/bad.ics"))
     importer.add("good", web.feed(Reply(BASE), "/good.ics"))
     store = mirrors.store
@@ -445,7 +446,7 @@ def test_validators_are_not_sent_to_another_source(importer, web):
 def test_another_marker_is_heeded_at_once(importer, web):
     importer.add("club", web.feed(Reply(feed(PAST, event("one", "20261119", "DESCRIPTION:#secret")), etag='"1"')))
     importer.run()
-    importer.settings = Settings(ignore_marker="#secret")
+    importer.settings = Settings(allowed_networks=LOOPBACK, ignore_marker="#secret")
 
     importer.run()
 

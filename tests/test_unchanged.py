@@ -11,6 +11,7 @@ from psycopg import sql
 from calimport.freshness import fresh_for
 from calimport.settings import Settings
 from tests.importing import Importer, feed
+from tests.loopback import LOOPBACK
 from tests.web import Asked, Reply
 
 FEED = feed("UID:one\nDTSTART:20261119T100000Z\nDTEND:20261119T110000Z\nSUMMARY:One")
@@ -20,7 +21,7 @@ FEED = feed("UID:one\nDTSTART:20261119T100000Z\nDTEND:20261119T110000Z\nSUMMARY:
 def importer(connection):
     connection.commit()
     connection.autocommit = True
-    settings = Settings(host_requests_per_second=1e6, host_request_burst=10_000)
+    settings = Settings(allowed_networks=LOOPBACK, host_requests_per_second=1e6, host_request_burst=10_000)
     return Importer(connection, settings)
 
 

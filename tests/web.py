@@ -60,7 +60,7 @@ class Web:
         self.asked: list[Asked] = []
         self.stopping = threading.Event()
         self.port: int = server.server_address[1]
-        self.root = f"{scheme}://127.0.0.1:{self.port}"
+        self.root = f"{scheme}://{server.server_address[0]!s}:{self.port}"
 
     def url(self, path: str) -> str:
         return self.root + path
@@ -81,12 +81,12 @@ class Web:
 
 
 @contextmanager
-def serve(certificate: tuple[str, str] | None = None) -> Iterator[Web]:
+def serve(certificate: tuple[str, str] | None = None, *, address: str = "127.0.0.1", port: int = 0) -> Iterator[Web]:
     """A running server.
 
     :param certificate: files of a certificate and its key: then it speaks TLS.
     """
-    server = _Server(("127.0.0.1", 0), _Handler)
+    server = _Server((address, port), _Handler)
     server.web = Web(server, "https" if certificate else "http")
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

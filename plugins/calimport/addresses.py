@@ -1,7 +1,7 @@
 """Addresses of sources: whether one has the form that its kind reads, and whether it is itself a secret.
 
-Nothing is fetched here, and no sentence repeats an address, because it may be a private one. That of a public feed at
-Google is named: it holds no more than the calendar's id.
+Nothing is fetched here and no name is resolved. No sentence repeats an address, because it may be a private one; that
+of a public feed at Google is named: it holds no more than the calendar's id.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from calimport.errors import SourceUnsupported
+from calimport import network_guard
+from calimport.errors import FeedAddressForbidden, SourceUnsupported
+from calimport.settings import Settings
 from calimport.sources.detecting import by_address, google_feed
 
 _SECRET_PATH: Final = re.compile(r"/private-[^/]+/|/owa/calendar/", re.IGNORECASE)
@@ -63,6 +65,15 @@ def _check_url(url: str) -> None:
         )
     if not parts.hostname:
         raise ValueError("is an address without a host.")
+    try:
+        network_guard.check_written(
+            parts.hostname, network_guard.networks(Settings.from_environment().allowed_networks)
+        )
+    except FeedAddressForbidden as error:
+        raise ValueError(
+            "leads to a computer that is not on the internet. Whoever runs calimport can allow its network: "
+            f"{error.detail}."
+        ) from None
 
 
 def _is_read(source: str, connection: str | None) -> bool:

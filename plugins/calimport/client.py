@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from calimport import network_guard
 from calimport.authorization import Auth
 from calimport.errors import FeedTooLarge, FeedUnparsable, SourceUnsupported, mask_url
 from calimport.fetching_errors import Response, connection_error
@@ -26,7 +27,11 @@ _ENCODINGS: Final = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
 
 
 class Client:
-    """An HTTP client for one fetch; all its answers together may have ``max_decompressed_bytes``."""
+    """An HTTP client for one fetch; all its answers together may have ``max_decompressed_bytes``.
+
+    :param transport: replaces the network; None: the network, as far as :mod:`calimport.network_guard` lets it.
+    :raises ConfigurationError: the networks that are allowed are none.
+    """
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
         self.requests = 0
@@ -34,8 +39,7 @@ class Client:
         self._settings = settings
         self._decompressed = 0
         self._client = httpx.AsyncClient(
-            transport=transport,
-            verify=_tls(),
+            transport=transport or network_guard.transport(settings, tls()),
             headers={"User-Agent": settings.user_agent, "Accept-Encoding": "gzip, deflate"},
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
             follow_redirects=False,
@@ -106,7 +110,7 @@ def http_url(url: str) -> str:
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """One for the process: reading the certificates takes longer than many a fetch."""
     return httpx.create_ssl_context(trust_env=False)
 

@@ -26,6 +26,7 @@
     │   ├── FeedForbidden             401, 403
     │   ├── FeedMovedTooOften
     │   ├── FeedHostUnexpected        it leads to a host that its kind of source has no business with
+    │   ├── FeedAddressForbidden      it leads into a network that is not the internet
     │   └── FeedStatusUnexpected
     ├── FeedInvalid                   what came is not a feed: do not retry, tell the owner
     │   ├── FeedIsWebPage
@@ -172,6 +173,13 @@ class FeedMovedTooOften(FeedRefused):
 class FeedHostUnexpected(FeedRefused):
     sentence = (
         "The calendar's website leads us to another website, from which we do not read. Please check the address."
+    )
+
+
+class FeedAddressForbidden(FeedRefused):
+    sentence = (
+        "The address leads to a computer that is not on the internet, from which we do not read. Please give an "
+        "address that everybody can reach, or ask whoever runs this importer to allow it."
     )
 
 

@@ -118,6 +118,8 @@ def sign_in(
     """
     from google_auth_oauthlib.flow import Flow  # type: ignore[import-untyped]
 
+    from calimport import guarded_requests
+
     config = {
         "client_id": client.id,
         "client_secret": client.secret,
@@ -125,6 +127,7 @@ def sign_in(
         "token_uri": client.token_uri,
     }
     flow = Flow.from_client_config({"installed": config}, scopes=[SCOPE])
+    guarded_requests.guard(flow.oauth2session, settings)
     with _listening() as listener:
         flow.redirect_uri = f"http://127.0.0.1:{listener.server_port}"
         # Without `consent` Google gives a refresh token only the first time.

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from calimport import frame
+from calimport import frame, network_guard
 from calimport.errors import ConfigurationError, FeedStatusUnexpected, FeedTooLarge, SourceUnsupported
 from calimport.settings import Settings
 from calimport.sources import detecting
@@ -94,11 +94,14 @@ def look(
 
     :param source: None where the connection holds a private URL.
     :param connection_id: the Airflow connection with the secret, if the source needs one.
-    :param files: whether ``source`` may be a local file: only where the person who names it may read this machine's.
+    :param files: whether ``source`` may be a local file, or an address of this machine: only where the person who names
+        it may read this machine's.
     """
     from calimport.normalizing import Meaning, normalize
 
     settings = settings or Settings.from_environment()
+    if files:
+        settings = network_guard.with_own_machine(os.fspath(source or ""), settings)
     asked = WindowRequest(as_of=_now(now), start=_moment(start), end=_moment(end))
     zone = None if timezone is None else _zone(timezone)
     if files and (path := _local_file(source, kind)):
@@ -287,13 +290,12 @@ def _transport(replay: Path | None) -> httpx.AsyncBaseTransport | None:
 def _recorder(record: Path | None, transport: httpx.AsyncBaseTransport | None, settings: Settings) -> Recorder | None:
     if record is None:
         return None
-    import httpx
-
+    from calimport.client import tls
     from calimport.har_recorder import Recorder
 
     if not record.parent.is_dir():  # said before the fetch, not after it
         raise ConfigurationError(f"The recording {record} cannot be written: there is no folder {record.parent}.")
-    return Recorder(transport or httpx.AsyncHTTPTransport(trust_env=False), settings)
+    return Recorder(transport or network_guard.transport(settings, tls()), settings)
 
 
 def _in_event_loop(coroutine: Coroutine[Any, Any, _T]) -> _T:

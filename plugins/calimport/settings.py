@@ -44,6 +44,8 @@ class Settings:
     max_bytes: int = 64 * 1024 * 1024
     max_decompressed_bytes: int = 128 * 1024 * 1024
     max_redirects: int = 8
+    #: Networks that fetches may connect to although they are not the internet: see :mod:`calimport.network_guard`.
+    allowed_networks: str = ""
     #: Pages of one listing (Google: 2,500 events each).
     max_pages: int = 400
     #: How long a run may hold a calendar before another may take it.

@@ -61,10 +61,15 @@ def _access_token(connection_id: str, settings: Settings, refused: str | None) -
     from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
     from google.auth.transport.requests import Request
 
+    from calimport import guarded_requests
+
     with _lock:
         credentials, extras = _credentials(connection_id)
         if not credentials.valid or credentials.token == refused:
-            request = functools.partial(Request(), timeout=settings.read_timeout)
+            # A machine's own credentials ask the cloud that it runs in, which is no address from outside.
+            is_given = hasattr(credentials, "token_uri") or hasattr(credentials, "_token_uri")
+            session = guarded_requests.session(settings) if is_given else None
+            request = functools.partial(Request(session), timeout=settings.read_timeout)
             try:
                 credentials.refresh(request)
             except RefreshError as error:
