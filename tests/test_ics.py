@@ -684,7 +684,12 @@ def test_the_html_form_of_a_description_is_taken_where_it_says_more(lines, expec
         "X-GOOGLE-CONFERENCE:https://meet.example.org/room",
         "X-MICROSOFT-SKYPETEAMSMEETINGURL:https://meet.example.org/room",
         "X-MICROSOFT-ONLINEMEETINGCONFLINK:https://meet.example.org/room",
+        "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK:https://meet.example.org/room",
         "X-ZOOM-MEETING-URL:https://meet.example.org/room",
+        "CONFERENCE;VALUE=URI;FEATURE=FEED:https://meet.example.org/news\n"
+        "CONFERENCE;VALUE=URI;FEATURE=PHONE,MODERATOR:https://meet.example.org/host\n"
+        'CONFERENCE;VALUE=URI;FEATURE="AUDIO,VIDEO":https://meet.example.org/room',
+        "CONFERENCE;VALUE=URI;FEATURE=PHONE:tel:+44-161-496-0000\nCONFERENCE;VALUE=URI:https://meet.example.org/room",
     ],
 )
 def test_a_meeting_is_where_its_own_property_says(line):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
-VERSION: Final = 4
+VERSION: Final = 5
 
 _READ_BELOW: Final = frozenset({"uid", "summary", "description", "location", "url", "online_url", "online_type"})
 _LONGEST_SUBJECT: Final = 200

@@ -31,9 +31,10 @@ HOSTS: Final = (
     Host("zoom.us", _ZOOM_DIRECT, _ZOOM_INDIRECT),
     Host("zoom.com", _ZOOM_DIRECT, _ZOOM_INDIRECT),
     Host("zoomgov.com", _ZOOM_DIRECT, _ZOOM_INDIRECT),
-    Host("meet.google.com", subdomains=False),
+    Host("meet.google.com", r"/(?!landing|new\b|about|_)[^/?]", subdomains=False),
     Host("stream.meet.google.com", subdomains=False),
     Host("teams.microsoft.com", r"/(?:l/meetup-join|l/meeting|meet|dl/launcher)/", r"/(?:registration|event)/"),
+    Host("teams.cloud.microsoft", r"/(?:l/meetup-join|l/meeting|meet|dl/launcher)/", r"/(?:registration|event)/"),
     Host("teams.microsoft.us", r"/(?:l/meetup-join|l/meeting|meet|dl/launcher)/", r"/(?:registration|event)/"),
     Host("teams.live.com", r"/(?:meet|l/meetup-join)/"),
     Host("webex.com", r"/(?:.*/)?(?:meet|join|m|j\.php|e\.php|wbxmjs|webappng)\b", r"/(?:.*/)?(?:weblink/)?register"),
@@ -56,6 +57,7 @@ HOSTS: Final = (
     Host("twitch.tv", r"/(?!videos|directory|p/|downloads)[^/?]"),
     Host("vimeo.com", r"/(?:event/|live/|video/)?\d"),
     Host("facebook.com", r"/(?:watch|live|[^/]+/(?:videos|live))\b", r"/events/"),
+    Host("fb.com", r"/(?:watch|live|[^/]+/(?:videos|live))\b", r"/events/"),
     Host("fb.watch"),
     Host("fb.me", r"/(?!)", r"/e/"),
     Host("instagram.com", r"/[^/]+/live\b"),
@@ -64,6 +66,7 @@ HOSTS: Final = (
     Host("streamyard.com", r"/(?!dashboard|pricing)[^/?]"),
     Host("hopin.com", r"/(?!)", r"/events/"),
     Host("hopin.to", r"/(?!)", r"/events/"),
+    Host("events.ringcentral.com", r"/(?!)", r"/events/", subdomains=False),  # Hopin, since 2023
     Host("livestorm.co", r"/p/.*/live", r"/p/"),
     Host("airmeet.com", r"/(?!)", r"/e(?:vent)?/"),
 )

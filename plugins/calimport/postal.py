@@ -45,6 +45,10 @@ _TRAILING: Final = re.compile(
 _AMBIGUOUS: Final = frozenset({"georgia", "jersey", "lebanon", "jordan", "mexico", "peru", "cuba", "panama", "malta"})
 #: Characters of the postcode after the blank, where letters and digits are written in two groups.
 _LAST_GROUP: Final = {"GB": 3, "GG": 3, "JE": 3, "IM": 3, "CA": 3, "NL": 2, "IE": 4}
+#: What stands between the parts of an address: the comma, and what people write in its place.
+_SEPARATOR: Final = re.compile(r"[,;|\n]|\s[·•/]\s")
+#: Brackets out of which the postcode was taken.
+_EMPTY: Final = re.compile(r"\(\s*\)|\[\s*\]")
 #: The country whose postcodes are known wherever a calendar is.
 FIRST: Final = "GB"
 
@@ -54,7 +58,7 @@ def parse(text: str, *, country: str | None = None) -> Address:
 
     :param country: where the calendar's events are expected (ISO 3166-1 alpha-2).
     """
-    parts = [" ".join(part.split()) for part in re.split(r"[,\n]", text)]
+    parts = [" ".join(part.split()) for part in _SEPARATOR.split(text)]
     parts, named = _take_country([part for part in parts if part], country)
     for candidate in dict.fromkeys(one for one in (named, FIRST, country) if one):
         if found := _take_postcode(parts, candidate):
@@ -125,7 +129,7 @@ def _take_postcode(parts: Sequence[str], country: str) -> tuple[list[str], str, 
         if matches:
             found = matches[-1]
             before, after = parts[index][: found.start()], parts[index][found.end() :]
-            rest = " ".join(f"{before} {after}".strip(" -–").split())
+            rest = " ".join(_EMPTY.sub(" ", f"{before} {after}").split()).strip(" -–.:")
             postcode = _spelled(found["postcode"], country)
             kept = [*parts[:index], *([rest] if rest else []), *parts[index + 1 :]]
             return kept, postcode, ", ".join([*parts[:index], f"{before}{postcode}{after}", *parts[index + 1 :]])

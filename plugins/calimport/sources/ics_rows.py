@@ -159,16 +159,22 @@ def _description(event: Component) -> str | None:
 
 _CONFERENCES: Final = (
     *("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"),
-    *("X-MICROSOFT-ONLINEMEETINGCONFLINK", "X-ZOOM-MEETING-URL"),
+    *("X-MICROSOFT-ONLINEMEETINGCONFLINK", "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", "X-ZOOM-MEETING-URL"),
 )
+#: Features of RFC 7986 (6.3) by which one does not take part: a web feed, a chat, the moderator's own entrance.
+_NOT_THE_MEETING: Final = frozenset({"FEED", "CHAT", "MODERATOR", "PHONE"})
 
 
 def _conference(event: Component) -> str | None:
     """The meeting's address, from the property of RFC 7986 (5.11), of Google, of Microsoft, or of Zoom."""
     for name in _CONFERENCES:
-        for given in event.all(name):
-            if given.value.lower().startswith(("http://", "https://")):
-                return given.value
+        addresses = [
+            (set((given.parameter("FEATURE") or "VIDEO").upper().split(",")) <= _NOT_THE_MEETING, unescape(given.value))
+            for given in event.all(name)
+            if given.value.lower().startswith(("http://", "https://"))
+        ]
+        if addresses:
+            return min(addresses, key=lambda one: one[0])[1]
     return None
 
 
