@@ -81,22 +81,13 @@ unmatched_staged as (
     )
 ),
 
--- An event that could not be understood is not absent. Where UIDs change at every fetch, nobody knows which one it is.
 unmatched_known as (
     select in_window.*
     from in_window
-    where
-        in_window.id not in (select same_identity.event_id from same_identity)
-        and not exists (
-            select 1
-            from calimport.staged_notices as staged_notices
-            where
-                staged_notices.run_id = %(run_id)s
-                and staged_notices.keeps_uid
-                and (staged_notices.subject in ('', in_window.uid) or %(uid_sample)s::text[] is not null)
-        )
+    where in_window.id not in (select same_identity.event_id from same_identity)
 ),
 
+-- An event that could not be understood is not absent. Where UIDs change at every fetch, nobody knows which one it is.
 -- Absence is no proof for one that starts where a list that may go on was cut, nor for one that ended before what the
 -- source still publishes, unless its series is still there.
 gone as (
@@ -104,7 +95,15 @@ gone as (
     from unmatched_known
     cross join run
     where
-        (run.published_until is null or unmatched_known.start_at < run.published_until)
+        not exists (
+            select 1
+            from calimport.staged_notices as staged_notices
+            where
+                staged_notices.run_id = run.id
+                and staged_notices.keeps_uid
+                and (staged_notices.subject in ('', unmatched_known.uid) or %(uid_sample)s::text[] is not null)
+        )
+        and (run.published_until is null or unmatched_known.start_at < run.published_until)
         and (
             run.published_from is null
             or unmatched_known.end_at >= run.published_from
@@ -151,10 +150,19 @@ renamed_known as (
         unmatched_known.*,
         row_number() over (partition by unmatched_known.content_hash order by unmatched_known.id) as number
     from unmatched_known
-    where not exists (
-        select 1 from moved_series
-        where moved_series.event_id = unmatched_known.id
-    )
+    where
+        not exists (
+            select 1 from moved_series
+            where moved_series.event_id = unmatched_known.id
+        )
+        and not exists (
+            select 1
+            from calimport.staged_notices as staged_notices
+            where
+                staged_notices.run_id = %(run_id)s
+                and staged_notices.keeps_uid
+                and staged_notices.subject = unmatched_known.uid
+        )
 ),
 
 renamed_staged as (
