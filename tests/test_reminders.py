@@ -58,6 +58,21 @@ TEN_BEFORE = alarm("ACTION:DISPLAY", "TRIGGER:-PT10M")
         (alarm("ACTION:PROCEDURE", "TRIGGER:-PT30M"), [("11-19 09:30", "popup")]),
         (alarm("TRIGGER:-PT30M"), [("11-19 09:30", "popup")]),
         (alarm("ACTION:NONE", "TRIGGER;VALUE=DATE-TIME:19760401T005545Z"), []),
+        (
+            alarm("ACTION:DISPLAY", "TRIGGER;VALUE=DATE-TIME:20261119T080000Z", "REPEAT:1", "DURATION:PT5M"),
+            [("11-19 08:00", "popup"), ("11-19 08:05", "popup")],
+        ),
+        (
+            alarm("ACTION:EMAIL", "TRIGGER;RELATED=END:-PT30M", "REPEAT:1", "DURATION:PT10M"),
+            [("11-19 11:30", "email"), ("11-19 11:40", "email")],
+        ),
+        (alarm("ACTION:DISPLAY", "TRIGGER;VALUE=DURATION:-P1DT2H30M"), [("11-18 07:30", "popup")]),
+        (alarm("ACTION:DISPLAY", "TRIGGER:-P1W"), [("11-12 10:00", "popup")]),
+        (alarm("ACTION:DISPLAY", "TRIGGER:+PT900S"), [("11-19 10:15", "popup")]),
+        (alarm("action:email", "trigger;related=end:-pt15m"), [("11-19 11:45", "email")]),
+        (alarm("ACTION:DISPLAY", "TRIGGER;VALUE=DATE:20261119"), []),
+        (alarm("ACTION:DISPLAY", "TRIGGER:-P99999999W"), []),
+        (alarm("ACTION:DISPLAY", "TRIGGER;VALUE=DATE-TIME:19760401T005545Z", "PROXIMITY:ARRIVE"), []),
         (alarm("ACTION:DISPLAY", "TRIGGER:soon"), []),
         (alarm("ACTION:DISPLAY"), []),
         (TEN_BEFORE + TEN_BEFORE, [("11-19 09:50", "popup")]),
@@ -73,6 +88,31 @@ def test_every_form_of_an_alarm_is_a_row(importer, web, alarms, expected):
     importer.run()
 
     assert rows(importer) == [(at, method, False) for at, method in expected]
+
+
+@pytest.mark.parametrize(
+    ("event", "trigger", "expected"),
+    [
+        # To where there is no end, the end is the start; else it follows from the length.
+        ("DTSTART:20261119T100000Z", "TRIGGER;RELATED=END:-PT15M", ["11-19 09:45"]),
+        ("DTSTART:20261119T100000Z\nDURATION:PT3H", "TRIGGER;RELATED=END:-PT15M", ["11-19 12:45"]),
+        # A day begins at midnight where the calendar is, and ends at the next.
+        ("DTSTART;VALUE=DATE:20261119", "TRIGGER:-PT15M", ["11-18 22:45"]),
+        ("DTSTART;VALUE=DATE:20261119", "TRIGGER:PT9H", ["11-19 08:00"]),
+        ("DTSTART;VALUE=DATE:20261119", "TRIGGER;RELATED=END:-PT1H", ["11-19 22:00"]),
+        # Each date of a series has its own.
+        (
+            "DTSTART;TZID=Europe/Berlin:20261119T100000\nRRULE:FREQ=DAILY;COUNT=2",
+            "TRIGGER:-PT1H",
+            ["11-19 08:00", "11-20 08:00"],
+        ),
+    ],
+)
+def test_alarms_are_relative_to_each_occurrence(importer, web, event, trigger, expected):
+    body = feed(f"UID:one\n{event}\nSUMMARY:One\n" + alarm("ACTION:DISPLAY", trigger))
+    importer.add("club", web.feed(Reply(body)), timezone="Europe/Berlin")
+    importer.run()
+    assert [at for at, _, _ in rows(importer)] == expected
 
 
 def test_an_alarm_that_repeats_without_end_is_bounded(importer, web):

@@ -102,7 +102,8 @@ def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, An
     found = []
     for alarm in alarms:
         action = (text(alarm, "ACTION") or "").strip().upper()
-        if action == "NONE":
+        # An alarm about being somewhere (RFC 9074, 8) has a trigger that says nothing.
+        if action == "NONE" or alarm.first("PROXIMITY"):
             continue
         try:
             found += [(at, _METHODS.get(action, "popup")) for at in _instants(alarm, start, end)]
