@@ -16,6 +16,7 @@ from calimport.steps.extract import extract
 from tests.importing import feed
 from tests.test_google import TEAM, airflow_home, fake, server, service_account, sign_in  # noqa: F401 - fixtures
 from tests.test_google_import import importer as google  # noqa: F401 - a fixture
+from tests.test_network_guard import INSIDE, inside, names  # noqa: F401 - fixtures
 from tests.web import Reply
 
 pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_file:DeprecationWarning")
@@ -110,6 +111,28 @@ def test_05_one_bad_line_rejects_a_feed(importer, web):
     notices = importer.connection.execute("select subject, message from calimport.owner_notices").fetchall()
     assert "bad" in {row["subject"] for row in notices}
     assert all(row["message"] for row in notices)
+
+
+def test_06_uids_that_change_at_every_fetch_made_a_million_dead_rows(importer, web):
+    """The rows stay those that they were, found again by what they say."""
+
+    def served(fetch: int) -> bytes:
+        return feed(
+            *[
+                event("club", f"202611{19 + number}T100000Z").replace("UID:", f"UID:{fetch}-{number}-")
+                for number in range(5)
+            ]
+        )
+
+    importer.add("club", web.feed(Reply(served(0))))
+    importer.run()
+    before = importer.rows("club", "id", "start_at")
+    for fetch in range(1, 5):
+        web.feed(Reply(served(fetch)))
+        report = importer.run()
+        assert (report.inserted, report.deleted) == (0, 0)
+    assert importer.rows("club", "id", "start_at") == before
+    assert importer.one("select count(*) from calimport.events") == 5
 
 
 def test_07_volatile_properties_fake_changes(importer, web):
@@ -210,6 +233,52 @@ def test_13_large_calendars_crash(importer, web):
     assert ("one",) in importer.rows("dates", "uid")
     assert len(importer.rows("dates", "uid")) <= 50
     assert importer.one("select code from calimport.owner_notices") == "too_many_occurrences"
+
+
+def test_14_ssrf_private_loopback_link_local_metadata_cgnat_ipv6_ipv4_mapped_rebinding_redirects(
+    importer,
+    web,
+    names,  # noqa: F811
+    inside,  # noqa: F811
+):
+    """127.0.0.1 stands for the internet, 127.0.0.9 for a computer inside."""
+    port, club = inside.port, feed(event("one"))
+    inside.feed(Reply(club), "/a.ics")
+    names.answers |= {
+        "inside.example": [[INSIDE]],
+        "six.example": [["::ffff:127.0.0.9"]],
+        "rebound.example": [["127.0.0.1"], [INSIDE]],
+    }
+    away = web.feed(Reply(status=302, headers={"Location": f"http://{INSIDE}:{port}/a.ics"}), "/away.ics")
+    web.feed(Reply(club), "/a.ics")
+    forbidden = {
+        "private": "http://10.0.0.1/a.ics",
+        "loopback": f"http://{INSIDE}:{port}/a.ics",
+        "loopback as a number": f"http://2130706441:{port}/a.ics",
+        "link-local": "http://169.254.1.1/a.ics",
+        "metadata": "http://169.254.169.254/latest/meta-data/",
+        "CGNAT": "http://100.64.0.1/a.ics",
+        "IPv6": "http://[::1]:1/a.ics",
+        "private IPv6": "http://[fd00::1]/a.ics",
+        "IPv4-mapped": f"http://[::ffff:127.0.0.9]:{port}/a.ics",
+        "name": f"http://inside.example:{port}/a.ics",
+        "name of IPv6": f"http://six.example:{port}/a.ics",
+        "redirect": away,
+    }
+    importer.settings = Settings(fetch_attempts=1, allowed_networks="127.0.0.1/32")
+    for name, source in forbidden.items():
+        importer.add(name, source)
+    importer.add("rebinding", f"http://rebound.example:{web.port}/a.ics")
+
+    first, second = importer.run(), importer.run(force=True)
+
+    assert sorted(first.failed) == sorted(forbidden)
+    assert {importer.state(name)["error_class"] for name in forbidden} == {"FeedAddressForbidden"}
+    # The name led outside at first, and then inside.
+    assert "rebinding" in second.failed
+    assert importer.state("rebinding")["error_class"] == "FeedAddressForbidden"
+    assert importer.rows("rebinding", "uid") == [("one",)]
+    assert inside.asked == []
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati", "UTC"])

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from calimport import frame
+from calimport import calendars, frame
+from calimport.settings import Settings
 from tests.importing import feed
+from tests.test_network_guard import INSIDE, inside, names  # noqa: F401 - fixtures
 from tests.web import Reply
 
 WEEKLY = """
@@ -163,6 +165,31 @@ def test_one_bad_calendar_row_stopped_the_scan(importer, web):
     assert sorted(report.failed) == sorted(bad)
     assert importer.rows("zz good", "uid") == [("good",)]
     assert all(importer.state(name)["error_message"] for name in bad)
+
+
+def test_the_private_address_check_saw_only_ipv4_literals_at_save(
+    importer,
+    connection_uri,
+    names,  # noqa: F811
+    inside,  # noqa: F811
+):
+    """A name, and one that leads elsewhere once it is saved: what counts is the address that is connected to."""
+    inside.feed(Reply(feed(GOOD)), "/a.ics")
+    names.answers["club.example"] = [["93.184.215.14"]]
+    calendars.add(
+        importer.connection,
+        calendars.configure({"name": "club", "source": f"http://club.example:{inside.port}/a.ics"}),
+    )
+    importer.add("six", f"http://[::ffff:127.0.0.9]:{inside.port}/a.ics")
+    names.asked.clear()
+    names.answers["club.example"] = [[INSIDE]]
+    importer.settings = Settings(fetch_attempts=1, allowed_networks="")
+
+    assert sorted(importer.run().failed) == ["club", "six"]
+
+    assert {importer.state(name)["error_class"] for name in ("club", "six")} == {"FeedAddressForbidden"}
+    assert "club.example" in names.asked
+    assert inside.asked == []
 
 
 def test_the_original_turned_duke_street_into_de_street(importer, web):
