@@ -43,7 +43,7 @@ def release(connection: Connection, calendar_id: int, *, actor: str, clock: date
                 detail=error.detail,
             ) from error
         doing.run("holding/forget", calendar_id=calendar_id, release_run_id=run_id)
-        doing.finish(run_id)
+        doing.finish(calendar_id, run_id)
         audit.record(
             connection, "held.release", actor=actor, calendar_id=calendar_id, run_id=run_id, detail=asdict(counts)
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,7 +50,7 @@ class Operation:
     name: str
     actor: str
     clock: datetime
-    #: The calendars by id, locked: id, name, configured_at, feed_id, fetched_at, held_run_id.
+    #: The calendars by id, locked: id, name, state, held_run_id.
     calendars: dict[int, dict[str, Any]]
 
     @property
@@ -83,15 +83,26 @@ class Operation:
 
         :raises PlanOutdated: a row is no longer what the plan was made from.
         """
+        planned = self.planned(run_id)
+        apply_changes(self.connection, run_id, asdict(planned))
+        self.run("apply_reminders", run_id=run_id, event_ids=[])
+        return planned
+
+    def planned(self, run_id: int) -> Counts:
+        """What the plan of this run does."""
         planned = self.run("operations/count_planned", run_id=run_id).fetchone()
         assert planned is not None  # noqa: S101 - the run was opened in this transaction
-        apply_changes(self.connection, run_id, planned)
-        self.run("apply_reminders", run_id=run_id, event_ids=[])
         return Counts(**planned)
 
-    def finish(self, run_id: int) -> None:
-        """End the run and give its calendar free."""
-        self.run("operations/finish", run_id=run_id)
+    def finish(self, calendar_id: int, run_id: int, outcome: str = "imported") -> None:
+        """End the run and give its calendar free, in the state that it had; one that a dead run left is idle."""
+        state = self.calendars[calendar_id]["state"]
+        self.run(
+            "operations/finish",
+            run_id=run_id,
+            outcome=outcome,
+            state="idle" if state in ("in_queue", "in_worker") else state,
+        )
 
     def run(self, name: str, /, **parameters: Any) -> psycopg.Cursor[dict[str, Any]]:
         return database.run(self.connection, name, clock=self.clock, **parameters)

@@ -98,7 +98,7 @@ def _undo_one(
     doing.run("undoing/keep_no_longer", run_ids=run_ids)
     if keeps_rows:
         doing.run("operations/keep", run_id=run_id)
-    doing.finish(run_id)
+    doing.finish(calendar_id, run_id)
     audit.record(
         doing.connection,
         "run.undo",

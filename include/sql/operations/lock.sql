@@ -5,9 +5,7 @@ select
     calendars.id,
     calendars.name,
     calendars.lease_owner is not null and calendars.lease_until > %(clock)s as is_held,
-    calendars.configured_at,
-    calendars.feed_id,
-    calendars.fetched_at,
+    calendars.state,
     calendars.held_run_id
 from calimport.calendars as calendars
 where calendars.id = any(%(calendar_ids)s)

@@ -28,7 +28,14 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "export": ("calimport.cli.export", "export", "Write what is stored as iCalendar, JSON or CSV."),
     "held": ("calimport.cli.held", "held", "List deletions that are held, let them go, or keep the rows."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
+    "plan": ("calimport.cli.plan", "plan", "Show or apply the plan that a dry run stored."),
     "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
+    "renormalize": (
+        "calimport.cli.replay",
+        "renormalize",
+        "Print or apply what this version makes of stored feeds.",
+    ),
+    "replay": ("calimport.cli.replay", "replay", "Print or apply what the feed of another time gives."),
     "tokens": ("calimport.cli.tokens", "tokens", "Create, list and revoke secret addresses of exports."),
     "undo": ("calimport.cli.undo", "undo", "Set back what a run changed."),
 }

@@ -11,10 +11,12 @@ import io
 import json
 import shutil
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import click
 
 from calimport.frame import NAMES
 from calimport.sources.base import Notice
@@ -77,6 +79,18 @@ def printable(text: str) -> str:
 def when(row: Mapping[str, Any]) -> str:
     """When a row of ``events`` is, in a line of a list: a date, or the instant in UTC."""
     return f"{row['start_date']}       " if row["all_day"] else f"{row['start_at']:%Y-%m-%d %H:%MZ}"
+
+
+def changes(rows: Iterable[Mapping[str, Any]], total: int) -> None:
+    """A line for each change of a plan, and how many more there are."""
+    printed = 0
+    for row in rows:
+        mark = "!" if row["held"] else {"insert": "+", "update": "~", "delete": "-"}[row["action"]]
+        columns = f"  ({', '.join(row['changed_columns'])})" if row["changed_columns"] else ""
+        click.echo(f"  {mark} {when(row)}  {printable(row['summary'] or 'untitled')}{columns}")
+        printed += 1
+    if total > printed:
+        click.echo(f"  … and {total - printed} more")
 
 
 def display_width(text: str) -> int:
