@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -118,9 +119,29 @@ def test_a_free_site_begins_below_its_owners_host():
     assert rows(read("wix", feed), "url")[1] == ("https://ann.wixsite.com/boathouse/event-details/sea-shanties",)
 
 
-def test_a_page_that_shows_only_the_next_events_says_so_and_nothing_else_goes():
-    event = {"id": "1", "title": "One", "scheduling": {"config": {"startDate": "2026-07-18T18:30:00Z"}}}
-    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": [event], "hasMore": True}}))})
+def dated(*days):
+    return [
+        {"id": str(day), "title": "One", "scheduling": {"config": {"startDate": f"2026-07-{day}T18:30:00.000Z"}}}
+        for day in days
+    ]
+
+
+def test_a_page_that_shows_the_next_events_in_order_proves_nothing_from_the_last_one_on():
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page({"events": {"events": dated(18, 19), "hasMore": True}}))})
+    parsed = read("wix", feed).parsed
+
+    assert (parsed.notices, parsed.published_until) == ([], datetime(2026, 7, 19, 18, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "widgets",
+    [
+        [{"events": {"events": dated(19, 18), "hasMore": True}}],
+        [{"events": {"events": dated(18), "hasMore": True}}, {"events": {"events": dated(20), "hasMore": False}}],
+    ],
+)
+def test_a_page_that_shows_only_some_events_says_so_and_nothing_else_goes(widgets):
+    feed, _ = fetched("wix", SOURCE, {PAGE: reply(page(*widgets))})
 
     (notice,) = read("wix", feed).notices
     assert (notice.code, notice.subject, notice.keeps_uid) == ("feed_partial", "", True)

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 from calimport import network_guard
 from calimport.errors import FeedAddressForbidden, SourceUnsupported
 from calimport.settings import Settings
-from calimport.sources.detecting import by_address, google_feed
+from calimport.sources.detecting import by_address
+from calimport.sources.looking import google_feed
 
 _SECRET_PATH: Final = re.compile(r"/private-[^/]+/|/owa/calendar/", re.IGNORECASE)
 _SECRET_PARAMETER: Final = re.compile(r"(token|key|secret|sig|signature|password|passwd|pwd|auth)$", re.IGNORECASE)

@@ -50,11 +50,15 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
             " are listed."
         )
     events = {str(event.get("id")): _meaning(event) for one in lists for event in objects(one["events"], "events")}
+    is_partial = any(one.get("hasMore") is True for one in lists)
+    # One list, the earliest first: what it does not show starts after what it shows.
+    goes_on = is_partial and len(lists) == 1 and _is_in_order(lists[0]["events"])
     document = {
         "site": _site(response.url),
         "title": page.title,
         "events": [events[key] for key in sorted(events)],
-        "is_partial": any(one.get("hasMore") is True for one in lists),
+        "is_partial": is_partial and not goes_on,
+        "goes_on": goes_on,
     }
     zones = {iana_name(text(event["config"]["timeZoneId"]) or "") for event in events.values()}
     return Feed.of_json(document, timezone=zones.pop() if len(zones) == 1 else None)
@@ -90,7 +94,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     if document["is_partial"]:
         message = "The page shows only the next of its events; those that it does not show were left as they were."
         rows.notices.append(Notice("feed_partial", message, keeps_uid=True))
-    return rows.parsed(retains_past=RETAINS_PAST, title=document["title"])
+    return rows.parsed(retains_past=RETAINS_PAST, goes_on=document.get("goes_on") is True, title=document["title"])
 
 
 def event_lists(page: web_page.Page) -> list[dict[str, Any]]:
@@ -126,6 +130,12 @@ def _is_event(value: Any) -> bool:
     config = member(value, "scheduling", "config")
     has_time = bool(member(config, "startDate") or member(config, "scheduleTbd"))
     return has_time and bool(member(value, "id") and member(value, "title"))
+
+
+def _is_in_order(events: list[dict[str, Any]]) -> bool:
+    """By their starts, which Wix writes in UTC with the same number of digits."""
+    starts = [one for event in events if (one := text(member(event, "scheduling", "config", "startDate")))]
+    return starts == sorted(starts)
 
 
 def _meaning(event: dict[str, Any]) -> dict[str, Any]:
