@@ -5,6 +5,7 @@ The numbers are those of the list of complaints. Where a rule has many cases, th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -31,10 +32,11 @@ DAYS = [event(f"day{number}", f"202611{19 + number % 6}T100000Z") for number in 
 
 
 def test_01_a_failed_fetch_wiped_the_calendar(importer, web):
-    importer.settings = Settings(fetch_attempts=1, read_timeout=0.3)
+    importer.settings = replace(importer.settings, read_timeout=0.3)
     importer.add("club", web.feed(Reply(feed(PAST, *DAYS))))
     importer.run()
     before = importer.rows("club", "id", "uid", "xmin")
+    assert len(before) == 13
     whole = feed(PAST, DAYS[0])
     for reply in (
         Reply(status=500),
@@ -203,7 +205,7 @@ def test_12_quotas(importer, web):
     refused = Reply(status=429, headers={"Retry-After": "7200"})
     for name in ("a", "b", "c"):
         importer.add(name, web.feed(refused, f"/{name}.ics"))
-    importer.settings = Settings(fetch_attempts=3, fetch_concurrency=1, max_batches=1)
+    importer.settings = replace(importer.settings, fetch_attempts=3, fetch_concurrency=1, max_batches=1)
 
     importer.run()
     asked = len(web.asked)
@@ -216,7 +218,7 @@ def test_12_quotas(importer, web):
 
 def test_13_large_calendars_crash(importer, web):
     """Each cap is a clear error, or a notice, of that calendar alone."""
-    importer.settings = Settings(fetch_attempts=1, max_bytes=20_000, fetch_timeout=2, max_occurrences=50)
+    importer.settings = replace(importer.settings, max_bytes=20_000, fetch_timeout=2, max_occurrences=50)
     importer.add("good", web.feed(Reply(feed(event("one"))), "/good.ics"))
     importer.add(
         "bytes", web.feed(Reply(feed(event("one", "20261119T100000Z", f"DESCRIPTION:{'x' * 30_000}"))), "/b.ics")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -83,6 +84,15 @@ def test_private_and_marked_events_are_kept_as_busy_with_every_field_masked(impo
     kept = importer.connection.execute("select events.*::text, changes.* from calimport.events, calimport.changes")
     assert "arker" not in str(kept.fetchall())
     assert importer.one("select count(*) from calimport.reminders") == 0
+
+
+@pytest.mark.parametrize("marker", ["#mine", "*mine*", "<mine>", "[mine](x)", "_mine_", "1. mine", "mine & only"])
+def test_a_marker_may_hold_what_markdown_escapes(importer, web, marker):
+    importer.settings = replace(importer.settings, ignore_marker=marker)
+    said = "UID:{}\nDTSTART:20261119T100000Z\nSUMMARY:A\nDESCRIPTION:{}"
+    importer.add("club", web.feed(Reply(feed(said.format("one", f"So {marker} it is"), said.format("two", "mine")))))
+    importer.run()
+    assert importer.rows("club", "uid") == [("two",)]
 
 
 def test_another_treatment_changes_the_rows_at_the_next_import_of_the_same_feed(importer, web):

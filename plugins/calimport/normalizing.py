@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport import frame, online, privacy, reminders, sources
@@ -175,7 +176,9 @@ def _is_private(row: dict[str, Any]) -> bool:
 
 
 def _is_marked(row: dict[str, Any], meaning: Meaning) -> bool:
-    return bool(meaning.ignore_marker) and meaning.ignore_marker in (row["description"] or "")
+    """By its text: the description is Markdown already, in which ``*mine*`` may have backslashes."""
+    marker, said = meaning.ignore_marker, row["description"] or ""
+    return bool(marker) and (marker in said or marker in unescape(said.replace("\\", "")))
 
 
 def _hidden_notices(rows: list[dict[str, Any]], meaning: Meaning) -> list[Notice]:
