@@ -324,6 +324,8 @@ def test_what_is_an_event(node, count, noticed):
     [
         (['{"@type": "Event", "name": "two\nlines", "startDate": "2026-07-01"}'], ["two\nlines"], 0),
         (['<!-- {"@type": "Event", "name": "A"} -->'], ["A"], 0),
+        (['/*<![CDATA[*/{"@type": "Event", "name": "A"}/*]]>*/'], ["A"], 0),
+        (['//<![CDATA[\n{"@type": "Event", "name": "A"}\n//]]>'], ["A"], 0),
         (['{"@type": "Event", "name": "A",};'], ["A"], 0),
         (["{&quot;@type&quot;: &quot;Event&quot;, &quot;name&quot;: &quot;A&quot;}"], ["A"], 0),
         (['{"@type": "Event", "name": "A"}', '{"@type": "Event", "na'], ["A"], 1),

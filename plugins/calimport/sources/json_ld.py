@@ -32,7 +32,10 @@ _INHERITED: Final = (
 )
 _DEEPEST: Final = 40
 #: Scripts wrap their content against browsers of old; some templates leave a comma or a semicolon at an end.
-_WRAPPING: Final = re.compile(r"\A\s*(?:<!--|//\s*<!\[CDATA\[|/\*.*?\*/|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>|;)\s*\Z")
+_WRAPPING: Final = re.compile(
+    r"\A\s*(?:<!--|//\s*<!\[CDATA\[|/\*.*?\*/|<!\[CDATA\[)"
+    r"|(?:-->|//\s*\]\]>|/\*\s*\]\]>\s*\*/|\]\]>|;)\s*\Z"
+)
 _SPARE_COMMA: Final = re.compile(r",(?=\s*[}\]])")
 
 
