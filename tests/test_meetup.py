@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calimport import errors
+from tests.importing import feed as ics_feed
 from tests.site_rows import NOW, asked, fetched, fixture, read, reply, rows
 from tests.source_conformance import SourceConformance
 from tests.web import Reply
@@ -58,6 +59,15 @@ def test_the_feed_of_a_group(address):
         "https://www.meetup.com/leeds-knitters/events/301/",
     )
     assert (found.parsed.title, found.parsed.published_from) == ("Events - Leeds Knitters", NOW)
+
+
+@pytest.mark.parametrize(("count", "until"), [(0, None), (9, None), (10, "07-10 18:00"), (11, None)])
+def test_a_feed_of_a_round_number_of_events_may_not_be_all(count, until):
+    events = (f"UID:{day}\nDTSTART:202607{day:02}T180000Z\nSUMMARY:Knit" for day in range(1, count + 1))
+    given, _ = fetched("meetup", "https://www.meetup.com/leeds-knitters", {FEED: reply(ics_feed(*events))})
+    found = read("meetup", given).parsed.published_until
+
+    assert (found and f"{found:%m-%d %H:%M}") == until
 
 
 def test_another_time_stamp_is_no_change():

@@ -68,6 +68,14 @@ async def pages(
     raise FeedTooLarge(detail=f"over {max_pages} pages")
 
 
+def may_go_on(count: int) -> bool:
+    """Whether a list of so many events may be the beginning of a longer one, where the provider does not say.
+
+    Limits are round numbers: so a list of ten, or of a multiple of ten, may be the most that the provider gives.
+    """
+    return count > 0 and count % 10 == 0
+
+
 @contextmanager
 def part(what: str) -> Iterator[None]:
     """What fails here leaves the fetch without one of its parts, whatever the reason, so it is FeedIncomplete.

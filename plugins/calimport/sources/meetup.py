@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from calimport.completeness import may_go_on
 from calimport.errors import FeedNotFound, SourceUnsupported
 from calimport.fetching import Http
 from calimport.sources import ics
@@ -47,5 +48,8 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
 
 def parse(feed: bytes, context: ParseContext) -> Parsed:
-    """As :func:`calimport.sources.ics.parse`; the feed never holds what has ended."""
-    return replace(ics.parse(feed, context), published_from=context.as_of)
+    """As :func:`calimport.sources.ics.parse`; the feed holds the next events, how many it does not say."""
+    parsed = ics.parse(feed, context)
+    last = max((row["start_at"] for row in parsed.occurrences), default=context.as_of)
+    until = last if may_go_on(feed.count(b"BEGIN:VEVENT")) else None
+    return replace(parsed, published_from=context.as_of, published_until=until)

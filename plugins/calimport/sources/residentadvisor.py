@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 from calimport import json_text
-from calimport.completeness import objects
+from calimport.completeness import may_go_on, objects
 from calimport.errors import FeedIncomplete, FeedNotFound, FeedServerError, SourceUnsupported
 from calimport.fetching import Http
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
@@ -29,8 +29,6 @@ _FIELDS: Final = {"venue": _VENUE, "promoter": "id name"}
 _ZONE: Final = "Europe/London"
 #: What RA's own pages and others ask for without a refusal.
 _MOST: Final = 50
-#: Limits are round numbers: a list of so many, or of twice as many, may be the most that RA gives.
-_ROUND: Final = 10
 
 
 async def fetch(request: FetchRequest, http: Http) -> Feed:
@@ -82,7 +80,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
                 location=_place(event, document),
                 url=f"https://ra.co/{path.lstrip('/')}" if path else None,
             )
-    goes_on = bool(document["events"]) and len(document["events"]) % _ROUND == 0
+    goes_on = may_go_on(len(document["events"]))
     return rows.parsed(retains_past=RETAINS_PAST, goes_on=goes_on, title=document["name"])
 
 
