@@ -31,7 +31,7 @@ let busy = false;
 
 fill(
   main,
-  h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "." }, "Calendars"), " / "),
+  h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "." }, "Calendars")),
   h("div", { class: "bar head" }, title, badge),
   warning, problem, progress, actions, facts, below,
 );

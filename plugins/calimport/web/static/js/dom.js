@@ -19,6 +19,15 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** As fill, and the keyboard stays where it was: at the element in the same place. */
+export function refill(element, ...children) {
+  const stops = () => [...element.querySelectorAll("a[href], button, summary")];
+  const at = stops().indexOf(document.activeElement);
+  fill(element, ...children);
+  if (at >= 0) stops()[at]?.focus();
+  return element;
+}
+
 /** Says something to those who cannot see what changed. */
 export function announce(text) {
   document.getElementById("status").textContent = text;

@@ -34,8 +34,8 @@ async function open() {
   const recheck = h("button", { type: "button", class: "small", onclick: () => check() }, "Check now");
   fill(
     main,
-    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "." }, "Calendars"), " / ",
-      id && [h("a", { href: `calendar?id=${id}` }, named), " / "]),
+    h("nav", { class: "crumbs", "aria-label": "Where you are" }, h("a", { href: "." }, "Calendars"),
+      id && [" / ", h("a", { href: `calendar?id=${id}` }, named)]),
     h("div", { class: "bar head" }, h("h1", {}, id ? `Edit ${named}` : "Add a calendar")),
     trouble,
     h("div", { class: "columns" },

@@ -1,6 +1,6 @@
 // The list: what is asked for stands in the address, so that it can be kept, sent and gone back to.
 import { airflowLink, ours } from "./airflow.js";
-import { announce, box, fill, h } from "./dom.js";
+import { announce, box, fill, h, refill } from "./dom.js";
 import { pausedWarning } from "./imports.js";
 import { time } from "./time.js";
 import { counted, number, outcomeBadge, STATES, stateBadge } from "./words.js";
@@ -93,8 +93,8 @@ function show(found, quietly) {
   fill(warning, pausedWarning());
   showChips(found.states);
   showKinds(found.kinds);
-  fill(head, COLUMNS.map(heading), run && h("th", {}, "This run"));
-  fill(body, found.calendars.length ? found.calendars.map(row) : h("tr", {}, h("td", { colspan: 9, class: "whole" }, nothing())));
+  refill(head, COLUMNS.map(heading), run && h("th", {}, "This run"));
+  refill(body, found.calendars.length ? found.calendars.map(row) : h("tr", {}, h("td", { colspan: 9, class: "whole" }, nothing())));
   showPages(found);
   if (!quietly) announce(`${number(found.total)} calendars`);
 }
@@ -116,8 +116,7 @@ function showChips(states) {
   const chip = (text, count, pressed, onclick, kind) =>
     h("li", {}, h("button", { type: "button", "aria-pressed": String(pressed), onclick },
       kind !== undefined && h("span", { class: `dot ${kind}` }), text, h("span", { class: "count" }, number(count))));
-  const focused = [...chips.querySelectorAll("button")].indexOf(document.activeElement);
-  fill(
+  refill(
     chips,
     chip("All", all, chosen.length === 0, () => ask({ state: null, page: null })),
     Object.entries(STATES).map(([state, [text, kind]]) => {
@@ -126,7 +125,6 @@ function showChips(states) {
       return chip(text, states[state] ?? 0, pressed, () => ask({ state: pressed ? others : [...others, state], page: null }), kind);
     }),
   );
-  if (focused >= 0) chips.querySelectorAll("button")[focused].focus();
 }
 
 function showKinds(found) {

@@ -13,7 +13,8 @@ export const zone = (() => {
     // written without quotes
   }
   try {
-    return new Intl.DateTimeFormat("en", { timeZone: chosen }).resolvedOptions().timeZone;
+    new Intl.DateTimeFormat("en", { timeZone: chosen });
+    return chosen;
   } catch {
     return browser;
   }
