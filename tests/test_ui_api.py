@@ -108,7 +108,13 @@ def test_the_list_is_filtered_by_state_kind_and_what_needs_a_person(client, conn
     add(connection, "paused", **failing(**fresh), enabled=False)
     add(connection, "late", fetched_at=now - timedelta(hours=1), kind_used="google")
     noticed = add(connection, "noticed", **fresh)
-    add(connection, "held", **fresh, held_confirmations=1)
+    held = add(connection, "held", **fresh)
+    connection.execute(
+        "with run as (insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, configured_at, created_at)"
+        " values (%s, 'calendar_import', 'x', now(), now(), now()) returning id)"
+        " update calimport.calendars set held_run_id = run.id from run where calendars.id = %s",
+        [held, held],
+    )
     connection.execute(
         "insert into calimport.notices (calendar_id, code, message, occurrences, first_seen_at, last_seen_at)"
         " values (%s, 'x', 'Mend it.', 1, now(), now())",
@@ -374,7 +380,98 @@ def test_a_name_that_is_taken_is_refused_in_words(client, connection):
     assert (answer.status_code, answer.json()["detail"]) == (400, "There is a calendar named 'Library' already.")
 
 
+MANY = [EVENT.format(f"e{number}", number) for number in range(13)]
+
+
+@pytest.fixture
+def held(importer, web):
+    """A calendar of which twelve of thirteen rows are gone from the feed, and their deletion held; its id."""
+    calendar_id = importer.add("Library", web.feed(Reply(feed(*MANY))))
+    importer.run("full")
+    web.feed(Reply(feed(MANY[0])))
+    importer.run("nearly empty")
+    return calendar_id
+
+
+def events_of(importer):
+    return [uid for (uid,) in importer.rows("Library", "uid")]
+
+
+def test_held_deletions_are_shown_and_counted_everywhere(client, held):
+    found = client.get(f"/api/calendars/{held}/held").json()["held"]
+
+    assert len(found) == 12
+    assert found[0]["summary"] == "Event e1"
+    assert found[0]["held_reason"]
+    assert client.get(f"/api/calendars/{held}").json()["held"] == 12
+    assert client.get("/api/calendars", params={"only": "held"}).json()["calendars"][0]["held"] == 12
+    assert client.get(f"/api/calendars/{held}/runs").json()["runs"][0]["held_reason"] == found[0]["held_reason"]
+
+
+def test_held_deletions_are_released(client, held, importer):
+    answer = client.post(f"/api/calendars/{held}/held/release", json={})
+
+    assert (answer.status_code, answer.json()["deleted"]) == (200, 12)
+    assert events_of(importer) == ["e0"]
+    assert client.journal == [("ben", "calimport_held_release", {"calendar_id": held})]
+    audited = importer.connection.execute("select actor, action from calimport.audit_log").fetchall()
+    assert audited == [{"actor": "airflow:ben", "action": "held.release"}]
+    assert client.get(f"/api/calendars/{held}/held").json() == {"held": []}
+    assert client.get(f"/api/calendars/{held}/runs").json()["runs"][0]["operation"] == "release"
+
+
+def test_held_deletions_are_discarded(client, held, importer):
+    answer = client.post(f"/api/calendars/{held}/held/discard", json={})
+
+    assert (answer.status_code, answer.json()) == (200, {"kept": 12})
+    assert len(events_of(importer)) == 13
+    assert client.get(f"/api/calendars/{held}/held").json() == {"held": []}
+
+
+def test_where_nothing_is_held_there_is_nothing_to_release(client, connection):
+    answer = client.post(f"/api/calendars/{add(connection, 'a')}/held/release", json={})
+    assert (answer.status_code, answer.json()["detail"]) == (400, "a: no deletion is held.")
+
+
+def test_a_run_is_undone_and_so_is_the_undo(client, importer, web):
+    calendar_id = importer.add("Library", web.feed(Reply(feed(MANY[0]))))
+    importer.run("one")
+    web.feed(Reply(feed(MANY[0].replace("Event e0", "Concert"))))
+    importer.run("two")
+
+    undone = client.post(f"/api/calendars/{calendar_id}/runs/two/undo", json={})
+    assert (undone.status_code, undone.json()["updated"]) == (200, 1)
+    assert importer.rows("Library", "summary") == [("Event e0",)]
+    again = client.post(f"/api/calendars/{calendar_id}/runs/{undone.json()['dag_run_id']}/undo", json={})
+
+    assert again.status_code == 200
+    assert importer.rows("Library", "summary") == [("Concert",)]
+    assert [(event, about["run"]) for _, event, about in client.journal] == [
+        ("calimport_run_undo", "two"),
+        ("calimport_run_undo", undone.json()["dag_run_id"]),
+    ]
+
+
+def test_what_later_runs_changed_is_undone_only_if_one_says_so(client, importer, web):
+    calendar_id = importer.add("Library", web.feed(Reply(feed(MANY[0]))))
+    for name, title in (("one", "Event e0"), ("two", "Concert"), ("three", "Opera")):
+        web.feed(Reply(feed(MANY[0].replace("Event e0", title))))
+        importer.run(name)
+
+    refused = client.post(f"/api/calendars/{calendar_id}/runs/two/undo", json={})
+    assert (refused.status_code, refused.json()["overwritable"]) == (409, True)
+    assert "--" not in refused.json()["detail"]
+    assert importer.rows("Library", "summary") == [("Opera",)]
+    undone = client.post(f"/api/calendars/{calendar_id}/runs/two/undo", json={"overwrite": True})
+
+    assert undone.status_code == 200
+    assert importer.rows("Library", "summary") == [("Event e0",)]
+
+
 WRITES = [
+    ("POST", "/api/calendars/{id}/held/release", {}),
+    ("POST", "/api/calendars/{id}/held/discard", {}),
+    ("POST", "/api/calendars/{id}/runs/x/undo", {}),
     ("GET", "/api/form", None),
     ("GET", "/api/calendars/{id}/feed", None),
     ("POST", "/api/check", {"source": "https://example.org/"}),
@@ -430,15 +527,16 @@ def test_who_sees_only_some_persons_calendars_sees_no_other(client, connection):
     assert names(client) == [f"of {users[0]}"]
     assert client.get(f"/api/calendars/{own}").status_code == 200
     for id in (other, nobodys):
-        for path in ("", "/runs", "/changes", "/events?start=2026-01-01&end=2026-02-01", "/feed"):
+        for path in ("", "/runs", "/changes", "/held", "/events?start=2026-01-01&end=2026-02-01", "/feed"):
             assert client.get(f"/api/calendars/{id}{path}").status_code == 404
-        assert client.post(f"/api/calendars/{id}/pause", json={}).status_code == 404
+        for path in ("pause", "held/release", "held/discard", "runs/x/undo"):
+            assert client.post(f"/api/calendars/{id}/{path}", json={}).status_code == 404
         assert client.patch(f"/api/calendars/{id}", json={"name": "mine"}).status_code == 404
     assert client.patch(f"/api/calendars/{own}", json={"user": "Bo"}).status_code == 403
     assert client.post("/api/calendars", json={"name": "x", "source": "https://x.example/"}).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["", "/runs", "/changes", "/feed", "/events?start=2026-01-01&end=2026-02-01"])
+@pytest.mark.parametrize("path", ["", "/runs", "/changes", "/held", "/feed", "/events?start=2026-01-01&end=2026-02-01"])
 def test_a_calendar_that_is_not_there_is_not_found(client, path):
     assert client.get(f"/api/calendars/4711{path}").status_code == 404
 

@@ -78,15 +78,43 @@ def test_a_calendar_is_added_imported_broken_mended_undone_and_its_held_deletion
     expect(row).to_contain_text("Talk 0")
     expect(row).to_contain_text("Opening")
 
+    # Undone: the title of before is there again.
+    frame.get_by_role("tab", name="Runs").click()
+    frame.get_by_role("button", name="Undo").first.click()
+    frame.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    expect(frame.locator(".box.good")).to_have_text("Undone: 1 changed.")
+    frame.get_by_role("tab", name="Events").click()
+    expect(frame.locator(".fc-event").first).to_contain_text("Talk 0")
+
+    # Nearly empty: what looks wrong is held, until a person releases it.
+    web.feed(Reply(feed(TALKS[0])), "/talks.ics")
+    import_now(frame)
+    expect(frame.locator(".box.good")).to_contain_text("13 held", timeout=RUN)
+    frame.get_by_role("link", name="13 deletions are held").click()
+    expect(frame.get_by_role("listitem").filter(has_text="Talk 13")).to_be_visible()
+    frame.get_by_role("button", name="Release the deletions").click()
+    frame.get_by_role("dialog").get_by_role("button", name="Release the deletions").click()
+    expect(frame.locator(".box.good")).to_have_text("Released: 13 removed.")
+    assert airflow.home.rows("select count(*) from calimport.events where uid like 'talk%%'") == [(1,)]
+
     # From the run to the log of the calendar's own task instance, in Airflow's own window.
     frame.get_by_role("tab", name="Runs").click()
-    frame.get_by_role("link", name="Log").first.click()
+    frame.get_by_role("row").filter(has_text="13 held").get_by_role("link", name="Log").click()
     page.wait_for_url("**/tasks/import.apply/mapped/0**")
 
     # Each action is in Airflow's audit log.
     events = airflow.home.metadata_rows("select owner, event from log where event like 'calimport%%' order by id")
-    assert {"owner": "olga", "event": "calimport_calendar_add"} in events
-    assert airflow.home.metadata_rows("select count(*) as n from log where event = 'trigger_dag_run'")[0]["n"] == 3
+    assert [(one["owner"], one["event"]) for one in events] == [
+        ("olga", "calimport_calendar_add"),
+        ("olga", "calimport_run_undo"),
+        ("olga", "calimport_held_release"),
+    ]
+    assert (
+        airflow.home.metadata_rows("select count(*) as n from log where event = 'trigger_dag_run' and owner = 'olga'")[
+            0
+        ]["n"]
+        == 4
+    )
 
 
 def test_who_may_only_look_has_no_buttons_and_is_refused(browser, airflow, one_calendar):

@@ -37,7 +37,7 @@ described as (
         calendars.fetched_at,
         calendars.imported_at,
         calendars.changed_at,
-        calendars.held_confirmations,
+        calendars.held_run_id,
         coalesce(noticed.notices, 0) as notices,
         calendars.enabled
         and calendars.kind <> 'manual'
@@ -71,7 +71,7 @@ filtered as (
     where
         case %(shown_only)s::text
             when 'notices' then described.notices > 0
-            when 'held' then described.held_confirmations > 0
+            when 'held' then described.held_run_id is not null
             when 'late' then described.is_late
             else true
         end
@@ -138,13 +138,11 @@ shown as (
             from calimport.events as events
             where events.calendar_id = page.id
         ) as events,
-        case when page.held_confirmations > 0 then (
+        (
             select runs.held
             from calimport.runs as runs
-            where runs.calendar_id = page.id and runs.outcome = 'imported'
-            order by runs.created_at desc
-            limit 1
-        ) end as held,
+            where runs.id = page.held_run_id
+        ) as held,
         case when of_run.calendar_id is not null then to_jsonb(of_run) - 'calendar_id' end as run
     from page
     left join of_run on page.id = of_run.calendar_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -11,22 +11,27 @@ from calimport import audit
 from calimport.database import Connection
 from calimport.web.people import Journal, Writer
 
-#: ``recorded(connection, action, calendar_id=…, detail=…)``, in the transaction of the action.
-Recorded = Callable[..., None]
+# What is written is free of secrets: it can be read by whoever may read an audit log.
 
 
-def _recorded(request: Request, person: Writer) -> Recorded:
+def _journaled(request: Request, person: Writer) -> Callable[[str, Mapping[str, Any]], None]:
     journal: Journal = request.app.state.journal
+    return lambda action, about: journal(person, f"calimport_{action.replace('.', '_')}", dict(about))
 
+
+#: ``journaled(action, about)``: in Airflow's audit log, for actions that write ours themselves.
+Journaling = Annotated[Callable[[str, Mapping[str, Any]], None], Depends(_journaled)]
+
+
+def _recorded(person: Writer, journaled: Journaling) -> Callable[..., None]:
     def recorded(
         connection: Connection, action: str, *, calendar_id: int | None = None, detail: dict[str, Any] | None = None
     ) -> None:
-        # Free of secrets: it can be read by whoever may read an audit log.
-        about = ({} if calendar_id is None else {"calendar_id": calendar_id}) | (detail or {})
-        journal(person, f"calimport_{action.replace('.', '_')}", about)
+        journaled(action, ({} if calendar_id is None else {"calendar_id": calendar_id}) | (detail or {}))
         audit.record(connection, action, actor=person.actor, calendar_id=calendar_id, detail=detail)
 
     return recorded
 
 
-Recording = Annotated[Recorded, Depends(_recorded)]
+#: ``recorded(connection, action, calendar_id=…, detail=…)``: in Airflow's log, and in ours with the transaction.
+Recording = Annotated[Callable[..., None], Depends(_recorded)]

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from calimport.errors import CalimportError, ConfigurationError, ImportImplausible, ImportInterrupted
-from calimport.web import actions, details, listing, pages
+from calimport.web import actions, deciding, details, listing, pages
 from calimport.web.people import Journal
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def create_app(who: Callable[..., Any], journal: Journal) -> FastAPI:
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.journal = journal
-    for router in (pages.router, listing.router, details.router, actions.router):
+    for router in (pages.router, listing.router, details.router, actions.router, deciding.router):
         app.include_router(router, dependencies=[Depends(who)])
     # Nothing here is anybody's data, and the menu's icon must load before anybody has signed in.
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

@@ -24,6 +24,7 @@ Size = Annotated[int, Query(ge=1, le=200)]
 RunId = Annotated[str | None, Query(max_length=250)]
 #: More occurrences than a person can look at, and as many as a browser can draw.
 MOST_EVENTS: Final = 5000
+_HELD: Final = "select held from calimport.runs where id = (select held_run_id from calimport.calendars where id = %s)"
 _PRIVATE: Final = ("private", "confidential")
 
 router = APIRouter()
@@ -37,12 +38,14 @@ def get_calendar(id: Id, person: Reader) -> Any:
         calendar = calendars.get(connection, id)
         notices = database.run(connection, "calendars/notices", id=id).fetchall()
         last = database.run(connection, "calendars/last_run", id=id).fetchone()
+        held = connection.execute(_HELD, [id]).fetchone()
     return {
         "may_write": person.may_write,
         "may_connect": person.may_connect,
         **document(calendar),
         "notices": notices,
         "last_run": last,
+        "held": held["held"] if held else 0,
     }
 
 

@@ -19,6 +19,7 @@ export class Refused extends Error {
     super(detail);
     this.status = status;
     this.problems = body?.problems ?? {};
+    this.overwritable = Boolean(body?.overwritable);
   }
 }
 

@@ -48,13 +48,15 @@ async function load() {
   title.textContent = calendar.config.name;
   fill(badge, stateBadge(calendar.state));
   fill(warning, pausedWarning());
-  fill(problem, calendar.error_message && box("bad", h("p", {}, calendar.error_message),
+  fill(problem, calendar.held > 0 && box("warn", h("a", { href: `?id=${id}#held` }, `${number(calendar.held)} deletions are held`), ": they look wrong, so a person decides."),
+    calendar.error_message && box("bad", h("p", {}, calendar.error_message),
     h("p", { class: "muted small" }, calendar.error_class,
       calendar.consecutive_failures > 1 && ` · ${calendar.consecutive_failures} failures in a row`)));
   showFacts();
   if (!actions.contains(document.activeElement)) showActions();
   if (parts) {
     parts.count("notices", calendar.notices.length);
+    parts.count("held", calendar.held);
     return;
   }
   parts = tabs(below, context, {
@@ -66,6 +68,7 @@ async function load() {
     settings: ["Settings", settings],
   });
   parts.count("notices", calendar.notices.length);
+  parts.count("held", calendar.held);
 }
 
 /** What the parts below need, and may do. */

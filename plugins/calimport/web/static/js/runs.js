@@ -1,7 +1,7 @@
 // The runs of a calendar, with ways to Airflow's task instance and log, to what each changed, and to undo it.
-import { airflowLink, DAG, openAirflow, ours, theirs } from "./airflow.js";
+import { airflowLink, openAirflow, ours, theirs } from "./airflow.js";
 import { confirmed } from "./dialog.js";
-import { box, fill, h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { lasting, time, written } from "./time.js";
 import { counted, number, outcomeBadge } from "./words.js";
 
@@ -40,13 +40,14 @@ export async function runs(context) {
 function row(run, context) {
   const cell = (label, ...content) => h("td", { dataset: { label } }, ...content);
   const changed = (run.inserted ?? 0) + (run.updated ?? 0) + (run.deleted ?? 0) + (run.held ?? 0) > 0;
-  const kind = [run.force && "by force", run.dry_run && "dry run", run.attempt > 1 && `attempt ${run.attempt}`].filter(Boolean).join(", ");
+  const kind = [run.operation !== "import" && `${run.operation} by ${run.actor.replace(/^\w+:/, "")}`, run.force && "by force", run.dry_run && "dry run", run.attempt > 1 && `attempt ${run.attempt}`].filter(Boolean).join(", ");
   const link = `?id=${context.id}&run=${encodeURIComponent(run.dag_run_id)}#changes`;
   return h("tr", {},
     h("td", { class: "title" }, time(run.created_at, { exact: true }), kind && h("div", { class: "muted small" }, kind)),
     h("td", { class: run.error_message ? "whole" : "", dataset: { label: "Outcome" } }, outcomeBadge(run.outcome),
       run.error_message && h("div", { class: "sentence" }, run.error_message)),
     cell("Changes", ["imported", "planned"].includes(run.outcome) ? (changed ? h("a", { href: link }, counted(run)) : "nothing changed") : "–",
+      run.held_reason && h("div", { class: "warn small" }, h("a", { href: `?id=${context.id}#held` }, run.held_reason)),
       run.quarantined ? h("div", { class: "warn small" }, `${number(run.quarantined)} could not be read`) : null),
     h("td", { class: "small", dataset: { label: "Window" } }, run.window_start ? `${written(run.window_start).slice(0, 10)} – ${written(run.window_end).slice(0, 10)}` : "–"),
     cell("Took", run.finished_at ? lasting(run.created_at, run.finished_at) : "–"),
@@ -57,6 +58,7 @@ function row(run, context) {
 
 /** Links to the run and to the log of the calendar's own task instance. */
 function links(run, id) {
+  if (run.operation !== "import") return h("span", { class: "muted" }, "–"); // no DAG's
   const path = `dags/${run.dag_id}/runs/${encodeURIComponent(run.dag_run_id)}`;
   const log = h("a", { href: airflowLink(path).href, onclick: async (event) => {
     event.preventDefault();
@@ -80,6 +82,28 @@ async function taskPath(run, id, path) {
   return path;
 }
 
-function undoButton() {
-  return null;
+function undoButton(run, context, changed) {
+  if (!context.mayWrite || run.outcome !== "imported" || !changed) return null;
+  return h("button", { type: "button", class: "small", onclick: () => undo(run, context) }, "Undo");
+}
+
+async function undo(run, context) {
+  const sure = await confirmed("Undo this run?", {
+    text: `What it did to this calendar (${counted(run)}) is set back. The undo is a run of its own, and can be undone too.`, yes: "Undo",
+  });
+  if (!sure) return;
+  const ask = (overwrite) => ours(`calendars/${context.id}/runs/${encodeURIComponent(run.dag_run_id)}/undo`, { method: "POST", body: { overwrite } });
+  await context.act((counts) => `Undone: ${counted(counts)}.`, async () => {
+    try {
+      return await ask(false);
+    } catch (error) {
+      if (error.status !== 409 || !error.overwritable) throw error;
+      const overwrite = await confirmed("Undo it all the same?", {
+        text: `${error.message} If you undo it all the same, what later runs did to these rows is lost but for the history.`,
+        yes: "Undo all the same", danger: true,
+      });
+      if (!overwrite) throw error;
+      return ask(true);
+    }
+  });
 }
