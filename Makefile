@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test lint format requirements dictionary vendor new-source clean
+.PHONY: help install run shell up down test lint format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -19,6 +19,7 @@ help:
 	@echo "make requirements  pin the newest versions that requirements*.in allow"
 	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
 	@echo "make vendor        fetch the pages' calendar component anew (needs npm)"
+	@echo "make screenshots   take the pictures of docs/ui.md anew (needs Chromium)"
 	@echo "make new-source    write the files of a new source (NAME=eventbrite)"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 
@@ -57,6 +58,9 @@ dictionary: install
 
 vendor: install
 	@$(BIN)/python -m dev.vendor
+
+screenshots: install
+	@$(BIN)/python -m tests.ui_screenshots
 
 new-source: install
 	@$(BIN)/python -m dev.new_source $(NAME)

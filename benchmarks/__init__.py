@@ -1,0 +1,1 @@
+"""What is claimed of speed, for anybody to measure: `python -m benchmarks.NAME`."""
