@@ -19,7 +19,7 @@ export async function held(context) {
   };
   return h("div", {},
     box("warn", h("p", {}, first.held_reason),
-      h("p", { class: "small" }, "Held ", time(first.held_at), first.held_until_told ? ", until a person decides." : `; ${number(first.held_confirmations)} complete fetches in a row agreed.`)),
+      h("p", { class: "small" }, "Held ", time(first.held_at), first.held_until_told ? ", until a person decides." : `; complete fetches in a row that agreed: ${number(first.held_confirmations)}.`)),
     context.mayWrite && h("div", { class: "bar head" },
       h("button", { type: "button", class: "danger", onclick: release }, "Release the deletions"),
       h("button", { type: "button", onclick: decide("discard", ({ kept }) => `Discarded: ${number(kept)} events stay.`) }, "Discard, keep the events")),
