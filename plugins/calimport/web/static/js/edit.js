@@ -1,6 +1,7 @@
 // A form for a calendar, from the server's own list of what can be configured, with a live check of its address.
 import { ours, Refused } from "./airflow.js";
 import { announce, box, fill, h } from "./dom.js";
+import { written } from "./time.js";
 
 const FIRST = ["name", "source", "kind", "connection", "timezone", "user"];
 const CHECKED = ["source", "kind", "connection", "timezone"];
@@ -125,7 +126,7 @@ function report(found) {
     h("dl", { class: "pairs" },
       [["Kind", found.kind], ["Title", found.title ?? "none"], ["Time zone", found.timezone + guessed]].map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     found.sample.length > 0 && [h("h2", {}, "Next"), h("ul", { class: "rows" }, found.sample.map((one) =>
-      h("li", {}, h("strong", { class: "wrap" }, one.summary ?? "(untitled)"), h("div", { class: "muted small wrap" }, `${one.start.replace("T", " ")}${one.location ? ` · ${one.location}` : ""}`))))],
+      h("li", {}, h("strong", { class: "wrap" }, one.summary ?? "(untitled)"), h("div", { class: "muted small wrap" }, `${one.start.includes("T") ? written(one.start) : one.start}${one.location ? ` · ${one.location}` : ""}`))))],
     found.notices.map((notice) => box("warn", notice)),
   ];
 }
