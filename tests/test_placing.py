@@ -149,6 +149,8 @@ ZOOM = "https://zoom.us/j/1"
         ("event", None, NOWHERE),
         ("event", "Town Hall, M1 1AA", (1, "Town Hall, M1 1AA", None)),
         ("event", "Café Zürich & Söhne", (3, "2 Duke Street", None)),
+        ("event", "Room 3, Flat", (4, "Room 3, Flat, 3 Duke Street, M2 2BB", None)),
+        ("event", "Room 3, Café Zürich & Söhne", (3, "Room 3, Café Zürich & Söhne, 2 Duke Street", None)),
         ("event", "Duke Street, m11aa, UK", (None, "Duke Street, M1 1AA", None)),
         ("event", "Somewhere", (None, "Somewhere", "Somewhere")),
         ("event", "Rathaus, 10115 Berlin, Germany", (None, "Rathaus, 10115 Berlin, Germany", None)),

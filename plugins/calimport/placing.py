@@ -65,10 +65,17 @@ class Placing:
         written = str(address) if address.country in (country, FIRST) else text
         place = self.venues.match(address)
         if place:
-            # A location that only names the place says less than is known of it.
-            told = address.postcode or len(address.lines) > 1
-            return Location(place.id, written if told else place.postal or written)
+            return Location(place.id, written if address.postcode else _completed(address.lines, place) or written)
         if address.postcode:
             return Location(None, written)
         expected = self.strategy == "event" or self.place is not None or len(self.venues) > 0
         return Location(None, text, text if expected else None)
+
+
+def _completed(lines: tuple[str, ...], place: Place) -> str | None:
+    """What is known of a place whose location has no postcode, under what the location says besides its name."""
+    known = [part.strip() for part in (place.postal or "").split(",") if part.strip()]
+    if not known or len(lines) == 1:
+        return place.postal
+    told = {line.casefold() for line in lines}
+    return ", ".join([*lines, *(part for part in known if part.casefold() not in told)])
