@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
         "List the same event in several calendars.",
     ),
     "erase": ("calimport.cli.erase", "erase", "Erase all that is held of a calendar or a person."),
+    "explain": ("calimport.cli.explain", "explain", "Say why an event is missing, or since when it is there."),
     "export": ("calimport.cli.export", "export", "Write what is stored as iCalendar, JSON or CSV."),
     "held": ("calimport.cli.held", "held", "List deletions that are held, let them go, or keep the rows."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
