@@ -8,7 +8,15 @@ import psycopg
 import pytest
 
 from calimport import database
-from calimport.errors import BatchFailed, CalimportError, ConfigurationError, ImportFailed, LeaseLost, StagingLost
+from calimport.errors import (
+    BatchFailed,
+    CalimportError,
+    ConfigurationError,
+    FeedOutdated,
+    ImportFailed,
+    LeaseLost,
+    StagingLost,
+)
 from calimport.settings import Settings
 from calimport.steps import mirrors
 from calimport.steps.apply import apply
@@ -125,6 +133,26 @@ def test_one_calendars_failure_leaves_the_others_of_its_batch_alone(importer, we
 
     assert len(snapshot(importer, "good")) == 3
     assert "bad" in report(step).failed
+
+
+def test_an_older_feed_never_overwrites_a_newer_one(importer, web):
+    """Where the lease were lost in a step that hangs: the truth is when the feed was fetched."""
+    importer.add("club", web.feed(Reply(BASE)))
+    importer.run()
+    before = snapshot(importer)
+    web.feed(Reply(feed(event("one", "20261119"))))
+    importer.now += timedelta(minutes=5)
+    (batch,) = importer.plan("late")
+    step, ids = importer.step("late"), batch["calendar_ids"]
+    extract(step, ids)
+    normalize(step, ids)
+    importer.connection.execute("update calimport.calendars set fetched_at = fetched_at + interval '1 day'")
+
+    with pytest.raises(FeedOutdated):
+        diff(step, ids)
+
+    assert snapshot(importer) == before
+    assert importer.one("select error_class from calimport.runs order by id desc limit 1") == "FeedOutdated"
 
 
 def test_an_event_that_cannot_be_understood_is_not_gone(importer, web):
