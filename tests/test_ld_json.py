@@ -358,16 +358,19 @@ def test_a_description_that_was_escaped_as_html(given, shown):
 
 
 @pytest.mark.parametrize(
-    ("link", "until"),
+    ("link", "count", "until"),
     [
-        ('<link rel="next" href="?page=2">', "2026-07-02T10:00"),
-        ('<a rel="nofollow next" href="?page=2">More</a>', "2026-07-02T10:00"),
-        ('<a rel="prev" href="?page=2">Less</a>', None),
+        ('<link rel="next" href="?page=2">', 2, "2026-07-02T10:00"),
+        ('<a rel="nofollow next" href="?page=2">More</a>', 2, "2026-07-02T10:00"),
+        ('<a rel="prev" href="?page=2">Less</a>', 2, None),
+        ("", 10, "2026-07-10T10:00"),
+        ("", 11, None),
     ],
 )
-def test_a_page_that_leads_to_the_next_one_proves_nothing_from_its_last_event_on(link, until):
+def test_a_page_that_may_not_be_the_last_one_proves_nothing_from_its_last_event_on(link, count, until):
     events = [
-        {"@type": "Event", "name": "A", "startDate": f"2026-07-0{day}T10:00:00Z", "url": f"/{day}"} for day in (2, 1)
+        {"@type": "Event", "name": "A", "startDate": f"2026-07-{day:02}T10:00:00Z", "url": f"/{day}"}
+        for day in range(count, 0, -1)
     ]
     script = f'<script type="application/ld+json">{json.dumps(events)}</script>'
     answers = {"hall.example/whats-on": reply(f"<html><head>{link}</head><body>{script}</body></html>")}

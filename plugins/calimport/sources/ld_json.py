@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from calimport import json_text
+from calimport.completeness import may_go_on
 from calimport.errors import FeedUnparsable
 from calimport.fetching import Http, raise_for_status
 from calimport.fetching_errors import Response
@@ -38,7 +39,9 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     if response.status == 304:
         return Feed(None, None, validators=dict(request.validators))
     page = web_page.parse(response.content, response.headers.get("content-type", ""))
-    document = {"title": title(page), "goes_on": page.goes_on, **described(page, response)}
+    found = described(page, response)
+    goes_on = page.goes_on or may_go_on(len(found["events"]))
+    document = {"title": title(page), "goes_on": goes_on, **found}
     given = {"etag": response.headers.get("etag"), "last_modified": response.headers.get("last-modified")}
     return replace(Feed.of_json(document), validators={name: value for name, value in given.items() if value})
 
