@@ -115,7 +115,7 @@ def check(content: bytes) -> None:
     except CalimportError:
         return
     assert not set(text) & {"\r", "\0", "\ufeff", "\x85"}
-    assert len(meaning_hash(text)) == 32
+    assert len(meaning_hash(text.encode())) == 32
     bounded(text)
 
 

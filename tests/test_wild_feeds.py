@@ -31,7 +31,7 @@ def independent(content: bytes) -> list[tuple[str, datetime, datetime]]:
     import recurring_ical_events
 
     (calendar,) = icalendar.Calendar.from_ical(content, multiple=True)
-    zone = ZoneInfo(feed_timezone(content.decode()) or "UTC")
+    zone = ZoneInfo(feed_timezone(content) or "UTC")
     seen: dict[str, int] = {}
     for event in calendar.walk("VEVENT"):
         if "RECURRENCE-ID" not in event and "RRULE" not in event:

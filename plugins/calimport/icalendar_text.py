@@ -51,7 +51,12 @@ _MARKS: Final = ("\ufeff".encode(), "\u00ef\u00bb\u00bf".encode())
 
 
 def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> str:
-    """The text of a feed, with ``\\n`` as line end, without byte order marks and control characters.
+    """The text of a feed: that of :func:`clean`."""
+    return clean(content, content_type=content_type, max_bytes=max_bytes).decode()
+
+
+def clean(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> bytes:
+    """A feed in UTF-8, with ``\\n`` as line end, without byte order marks and control characters.
 
     Tolerated: gzip that the server did not announce; CR, LF, CRLF or CRCRLF as line ends; UTF-16 and UTF-32, also
     without a mark; UTF-8 with characters cut by folds or lines in Windows-1252 between; for a text that is mostly
@@ -65,12 +70,14 @@ def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 102
     """
     if content.startswith(_GZIP):
         content = _gunzip(content, max_bytes)
-    if not content.strip():
+    if not content or content.isspace():
         raise FeedEmpty()
-    text = _clean(_to_utf_8(content, content_type)).decode()
-    del content
-    if _is_plain(text):
-        return text
+    content = _clean(_to_utf_8(content, content_type))
+    return content if _is_plain(content) else _whole(content.decode(), content_type).encode()
+
+
+def _whole(text: str, content_type: str) -> str:
+    """The text with each calendar on lines of its own, if there is one and all of them end."""
     text = _GLUED_END.sub("END:VCALENDAR\n", text)
     begins, ends = len(_BEGIN.findall(text)), len(_END.findall(text))
     if begins == 0:
@@ -85,17 +92,18 @@ def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 102
     return text
 
 
-def meaning_hash(text: str) -> bytes:
-    """SHA-256 of a feed's text without the lines that producers rewrite at every request."""
-    return hashlib.sha256(memoryview(_VOLATILE.sub(b"", b"\n%b\n" % text.encode()))[1:]).digest()
+def meaning_hash(content: bytes) -> bytes:
+    """SHA-256 of a feed, as :func:`clean` leaves it, without the lines that producers rewrite at every request."""
+    said = _VOLATILE.sub(b"", b"\n%b\n" % content)
+    return hashlib.sha256(memoryview(said)[1:]).digest()
 
 
-def _is_plain(text: str) -> bool:
+def _is_plain(content: bytes) -> bool:
     """If it is one calendar from its first line to its last, as nearly all feeds are: then nothing is searched."""
     return (
-        text.startswith("BEGIN:VCALENDAR\n")
-        and text.endswith(("\nEND:VCALENDAR", "\nEND:VCALENDAR\n"))
-        and text.count("VCALENDAR") == 2
+        content.startswith(b"BEGIN:VCALENDAR\n")
+        and content.endswith((b"\nEND:VCALENDAR", b"\nEND:VCALENDAR\n"))
+        and content.count(b"VCALENDAR") == 2
     )
 
 
@@ -114,11 +122,17 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
 
 def _clean(content: bytes) -> bytes:
     """UTF-8 without marks and controls, its lines ended by LF; CRCRLF is CRLF written by a Windows program as text."""
-    content = content.translate(None, _C0)
-    if b"\r" in content:
-        content = content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\r\n" in content and b"\r\r" not in content and content.count(b"\r") == content.count(b"\r\n"):
+        content = content.translate(None, _C0 + b"\r")
+    else:
+        content = content.translate(None, _C0)
+        if b"\r" in content:
+            content = content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if content.isascii():
+        return content
     for mark in _MARKS:
-        content = content.replace(mark, b"")
+        if mark in content:
+            content = content.replace(mark, b"")
     return _C1.sub(b"", content)
 
 
@@ -135,6 +149,8 @@ def _to_utf_8(content: bytes, content_type: str) -> bytes:
 
 
 def _is_utf_8(content: bytes) -> bool:
+    if content.isascii():
+        return True
     try:
         content.decode()
     except UnicodeDecodeError:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
-from calimport import frame, online, privacy, reminders, sources
+from calimport import copying, frame, online, privacy, reminders, sources
 from calimport.placing import Placing
 from calimport.privacy import Privacy
 from calimport.settings import Settings
@@ -22,9 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
-VERSION: Final = 5
+VERSION: Final = 6
 
-_READ_BELOW: Final = frozenset({"uid", "summary", "description", "location", "url", "online_url", "online_type"})
+#: Columns whose text comes from the source as it is, beside those that have a treatment of their own.
+_READ: Final = ("timezone", "color", "source_event_id", "source_series_id")
+_READ_WITHIN: Final = ("categories", "organizer", "creator", "attendees")
 _LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
 
@@ -43,15 +42,20 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Normalized:
-    """The occurrences of one feed in one window.
+    """The occurrences of one feed in one window."""
 
-    ``frame`` has exactly the columns of :data:`calimport.frame.COLUMNS`, sorted by start and UID, one row per
-    ``(uid, recurrence_id)``.
-    """
-
-    frame: pd.DataFrame
+    #: Dicts of exactly the columns of :data:`calimport.frame.COLUMNS`, sorted by start and UID, one per
+    #: ``(uid, recurrence_id)``.
+    rows: list[dict[str, Any]]
+    #: The same as COPY reads them, see :mod:`calimport.copying`.
+    lines: list[str]
     parsed: Parsed
     notices: list[Notice]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The rows as the uniform frame."""
+        return frame.build(self.rows)
 
 
 def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning) -> Normalized:
@@ -62,11 +66,12 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
     parsed = sources.load(kind).parse(feed, context)
     completion = _Completion(meaning, context.timezone)
     rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
-    kept = [_finished(row, meaning) for row in rows if _keeps_hidden(meaning) or not _is_hidden(row, meaning)]
+    kept = [_as_kept(row, meaning) for row in rows if _keeps_hidden(meaning) or not _is_hidden(row, meaning)]
     unique = {(row["uid"], row["recurrence_id"]): row for row in kept}
     ordered = sorted(unique.values(), key=lambda row: (row["start_at"], row["uid"], row["recurrence_id"] or ""))
+    lines = [_written(row) for row in ordered]
     notices = merge_notices([*parsed.notices, *_hidden_notices(rows, meaning), *completion.notices(ordered)])
-    return Normalized(frame.build(ordered), replace(parsed, occurrences=[]), notices)
+    return Normalized(ordered, lines, replace(parsed, occurrences=[]), notices)
 
 
 def merge_notices(notices: list[Notice]) -> list[Notice]:
@@ -88,7 +93,8 @@ class _Completion:
         self._default_reminders = meaning.default_reminders
         placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
         self._locate = cache(placing.locate)
-        self._plain, self._markdown = cache(plain), cache(markdown)
+        self._plain, self._markdown, self._link = cache(plain), cache(markdown), cache(link)
+        self._storable, self._readable = cache(storable), cache(readable)
         self._online = cache(online.find)
         self._unresolved: dict[tuple[str, str | None], str] = {}
 
@@ -96,14 +102,14 @@ class _Completion:
         location = _parts(given["location"])
         where = self._locate(self._plain(location))
         description = self._markdown(given["description"])
-        url, online_url = link(given["url"]), link(given["online_url"])
+        url, online_url = self._link(given["url"]), self._link(given["online_url"])
         found = self._online(
             online_url, given["online_type"], location=self._plain(location), description=description, url=url
         )
         completed = {
-            **{name: readable(value) for name, value in given.items() if name not in _READ_BELOW},
+            **given,
             **reminders.completed(given, self._default_reminders),
-            "uid": storable(given["uid"]),
+            "uid": self._storable(given["uid"]),
             "summary": self._plain(given["summary"]),
             "description": description,
             "location": self._plain(given["location"]),
@@ -114,6 +120,12 @@ class _Completion:
             "place_id": where.place_id,
             "address": where.address,
         }
+        for name in _READ:
+            if value := given[name]:
+                completed[name] = self._readable(value)
+        for name in _READ_WITHIN:
+            if value := given[name]:
+                completed[name] = readable(value)
         if where.unresolved:
             self._unresolved[completed["uid"], completed["recurrence_id"]] = where.unresolved
         return completed
@@ -145,22 +157,20 @@ def _shortened(location: str) -> str:
 
 
 def content_hash(row: dict[str, Any]) -> bytes:
-    """BLAKE2b-128 of the row's meaning: all columns that count as content, in the frame's order."""
-    counted = [row[name] for name in frame.CONTENT if row[name] or name not in frame.ADDED]
-    meaning = json.dumps(counted, default=_to_json, ensure_ascii=False, sort_keys=True)
-    return hashlib.blake2b(meaning.encode(), digest_size=16).digest()
+    """The hash of a row's meaning, see :func:`calimport.copying.content_hash`."""
+    return copying.content_hash(copying.fields(row))
 
 
-def _to_json(value: object) -> str:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")
+def _written(row: dict[str, Any]) -> str:
+    """The row for COPY; its hash goes into the row too."""
+    fields = copying.fields(row)
+    row["content_hash"] = copying.content_hash(fields)
+    return copying.line(fields, row["content_hash"])
 
 
-def _finished(row: dict[str, Any], meaning: Meaning) -> dict[str, Any]:
-    """The row as the calendar's privacy leaves it, with its hash: what is not kept is not in the hash either."""
-    row = privacy.busy(row) if _is_hidden(row, meaning) else meaning.privacy.applied(row)
-    return {**row, "content_hash": content_hash(row)}
+def _as_kept(row: dict[str, Any], meaning: Meaning) -> dict[str, Any]:
+    """The row as the calendar's privacy leaves it: what is not kept is not in the hash either."""
+    return privacy.busy(row) if _is_hidden(row, meaning) else meaning.privacy.applied(row)
 
 
 def _keeps_hidden(meaning: Meaning) -> bool:

@@ -29,6 +29,8 @@ _BARE: Final = re.compile(
     + "|".join(sorted((re.escape(host.name) for host in HOSTS), key=len, reverse=True))
     + r")/[^\s<>()\[\]\"'|]+"
 )
+#: What a bare host looks like where it is followed by a path: whatever has none, and no scheme, is no link.
+_BARE_PATH: Final = re.compile(r"(?i)\.[a-z]{2,}/")
 _ENDING: Final = ".,;:!?*_~`”’»…"
 #: Backslashes of Markdown; a link has none.
 _ESCAPE: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~])")
@@ -114,8 +116,10 @@ def postal(location: str | None) -> str | None:
 
 
 def _may_hold_a_host(text: str) -> bool:
+    if "://" not in text and _BARE_PATH.search(text) is None:
+        return False
     lowered = text.lower()
-    return "/" in lowered and any(host.name in lowered for host in HOSTS)
+    return any(host.name in lowered for host in HOSTS)
 
 
 def _only_link(location: str | None) -> str | None:

@@ -75,6 +75,8 @@ class Privacy:
 
     def applied(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row as the policies leave it."""
+        if self.attendees == self.organizer == self.description == "keep":
+            return row
         found = dict(row)
         for name, columns in FIELDS.items():
             rule = RULES[name][getattr(self, name)]

@@ -7,7 +7,7 @@ of them reminds, the methods of one instant joined by commas.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ def columns(found: Iterable[tuple[datetime, str]]) -> dict[str, Any]:
     return {"reminders": ordered, "reminder_methods": [",".join(sorted(by_instant[one])) for one in ordered]}
 
 
-def completed(row: dict[str, Any], defaults: Iterable[Default]) -> dict[str, Any]:
+def completed(row: dict[str, Any], defaults: Sequence[Default]) -> dict[str, Any]:
     """The two columns of a row as its source found them.
 
     A source that says how has ``reminder_methods``, an empty list where the event wants no reminder. Without that
@@ -40,6 +40,8 @@ def completed(row: dict[str, Any], defaults: Iterable[Default]) -> dict[str, Any
     methods = row.get("reminder_methods")
     if methods is not None:
         return {"reminders": row["reminders"], "reminder_methods": methods}
+    if not row["reminders"] and not defaults:
+        return {"reminders": [], "reminder_methods": []}
     if row["reminders"]:
         return columns((one, METHODS[0]) for one in row["reminders"])
     found = []

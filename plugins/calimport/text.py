@@ -43,7 +43,6 @@ _INVISIBLE: Final = re.compile(
 )
 _BLANKS: Final = re.compile(r"\s+")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
-_TRAILING: Final = re.compile(r"(?<![ \t])[ \t]++\n")
 #: Something between angle brackets, or from the last one to the end, where a page around it would close it.
 _TAG: Final = re.compile(r"<[/!?]?([a-zA-Z][a-zA-Z0-9]*+|--)([^<>]*+)(?:>|\Z)")
 #: Attributes that do something, on an element of whatever name.
@@ -101,7 +100,7 @@ def plain(value: str | None) -> str | None:
             break
     else:
         text = text.replace("<", "").replace(">", "")
-    return _BLANKS.sub(" ", text).strip() or None
+    return " ".join(text.split()) or None
 
 
 def markdown(value: str | None) -> str | None:
@@ -120,7 +119,7 @@ def markdown(value: str | None) -> str | None:
     else:
         text = escape(_unescaped(text))
     if " \n" in text or "\t\n" in text:
-        text = _TRAILING.sub("\n", text)
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
     if "\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip() or None
@@ -193,13 +192,22 @@ def _each_string(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _storable(text: str) -> str:
+    if _is_harmless(text):
+        return text
     text = _CONTROL.sub("", text)
     return text if text.isascii() else text.encode("utf-8", "ignore").decode()
 
 
 def _readable(text: str) -> str:
+    if _is_harmless(text):
+        return text
     text = _storable(text)
     return _INVISIBLE.sub(r"\1", text) if not text.isascii() and _PERHAPS_INVISIBLE.search(text) else text
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether all of it is seen: no control, surrogate or invisible character is printable."""
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _mended(text: str) -> str:

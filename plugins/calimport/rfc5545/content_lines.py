@@ -37,25 +37,27 @@ _PLAIN: Final = {
 }
 
 
-def read(text: str) -> list[Component]:
+def read(text: str, *, first_line: int = 1) -> list[Component]:
     """The top-level components of a text, VCALENDARs mostly; never raises for dirt.
 
     A VCALENDAR in another stands beside it. An event outside of any is put into the one before it, or into one that
     is made for it. Other components outside (VCARD) are kept where they are.
+
+    :param first_line: the number of the text's first line in its feed.
     """
     text = repairs.marks(repairs.line_ends(text))
     if FOLD in text:
         text = text.replace(FOLD, "")
     text = repairs.soft_breaks(repairs.indentation(text))
-    reader = _Reader()
-    with _no_collection():
+    reader = _Reader(first_line)
+    with no_collection():
         for piece in _pieces(text):
             reader.read(piece.replace("\n ", FOLD).replace("\n\t", FOLD).split("\n"))
         return reader.finish()
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """While a tree grows there is no rubbish in it to look for, and looking takes half of the time of a large feed."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -78,9 +80,9 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, first_line: int) -> None:
         self._nesting = Nesting()
-        self._number = 0
+        self._number = first_line - 1
         #: Where properties go; those outside of any component go nowhere.
         self._properties: dict[str, list[Property]] = {}
         #: The list that ends in the last property, and what is to be put behind its value, so that it is joined once.

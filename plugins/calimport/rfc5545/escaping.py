@@ -7,6 +7,7 @@ from typing import Final
 
 _ESCAPE: Final = re.compile(r"\\([nN,;\\\n])")
 _MEANT: Final = {"n": "\n", "N": "\n", "\n": "\n", ",": ",", ";": ";", "\\": "\\"}
+_MEANT_BY: Final = tuple((f"\\{one}", meant) for one, meant in _MEANT.items() if one != "\\")
 #: A stretch up to the next comma that is not escaped. A backslash takes the character behind it along.
 _ITEM: Final = re.compile(r"(?:[^,\\]++|\\.|\\)*+", re.DOTALL)
 
@@ -17,6 +18,12 @@ def unescape(value: str) -> str:
     A comma or semicolon without its backslash is one all the same (Telerik RadScheduler, hand-written feeds).
     """
     if "\\" not in value:
+        return value
+    if "\\\\" not in value:
+        # No backslash belongs to the one before it, so that each escape can be replaced for itself.
+        for written, meant in _MEANT_BY:
+            if written in value:
+                value = value.replace(written, meant)
         return value
     return _ESCAPE.sub(lambda found: _MEANT[found.group(1)], value)
 

@@ -63,9 +63,14 @@ def marks(text: str) -> str:
 
 def indentation(text: str) -> str:
     """Without the indentation of feeds out of templates (Jinja, PHP here-documents); RFC 5545, 3.1 folds by it."""
-    if not _INDENTED.search(text, 0, 4096):
+    if not is_indented(text):
         return text
     return _INDENTATION.sub("\n", f"\n{text}")[1:]
+
+
+def is_indented(text: str) -> bool:
+    """If the lines of a feed are indented, as far as its first ones show."""
+    return _INDENTED.search(text, 0, 4096) is not None
 
 
 def soft_breaks(text: str) -> str:
@@ -188,12 +193,17 @@ def value_start(name: str, line: str, colon: int) -> int:
     if name in ADDRESSED and not _URI.match(line, colon + 1):
         found = _MAILTO.search(line, colon)
         return found.start() if found else colon
-    if _SCHEME.search(line[max(0, colon - 12) : colon]):
+    if ends_in_scheme(line[:colon]):
         after = line.find(":", colon + 1)
         if after > 0 and line[after + 1 : after + 2].isdigit() and name not in DATED:
             after = max(after, line.find(":", after + 1))  # the first was a port's
         return after if after > 0 else colon
     return colon
+
+
+def ends_in_scheme(head: str) -> bool:
+    """If what stands before a colon ends in the scheme of a URI, so that the colon may be the URI's own."""
+    return _SCHEME.search(head[-12:]) is not None
 
 
 def is_misspelt(wrong: str, name: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from calimport.rfc5545.until import read_until, short
 
@@ -11,6 +12,8 @@ FREQUENCIES = ("SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "
 
 # Every legal value of every part, each written once, takes less than a quarter of this.
 LONGEST = 65_536
+# Many events of a feed have the same rule; longer ones are read each time.
+_LONGEST_CACHED = 256
 
 # name of a part: its field, the largest number, whether the smallest is 0, whether it may count from the end
 _NUMBERS = {
@@ -74,6 +77,15 @@ def parse_rule(text: str) -> Rule:
     fragment that says what is wrong, where leaving it out would invent occurrences: no FREQ, an INTERVAL that is no
     positive number, a BY part without one legal value, another calendar than the Gregorian (RFC 7529).
     """
+    return _cached(text) if len(text) <= _LONGEST_CACHED else _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _cached(text: str) -> Rule:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Rule:
     if len(text) > LONGEST:
         raise ValueError(f"the recurrence rule is {len(text)} characters long")
     notes: list[str] = []

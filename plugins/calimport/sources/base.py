@@ -95,6 +95,9 @@ class ParseContext:
     #: ``calendar`` when the zone was configured or is the feed's own, else ``default``.
     timezone_source: str
     max_occurrences: int = Settings.max_occurrences
+    #: Whether the events of an iCalendar feed may be read each by itself (``rfc5545/blocks.py``). Without, all of it is
+    #: read line by line, with the same result.
+    blocks: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,9 @@ class Parsed:
     #: The start of the last event listed, where the list may go on beyond it: the absence of one that starts then or
     #: later proves nothing. None: the list is whole.
     published_until: datetime | None = None
+    #: iCalendar: how many VEVENTs the feed has, and how many of them were read line by line.
+    components: int = 0
+    read_by_reference: int = 0
 
 
 def bounded_uid(uid: str) -> str:

@@ -161,7 +161,8 @@ def _document(feed: bytes) -> dict[str, Any]:
 
 def _meaning_hash(document: Mapping[str, Any]) -> bytes:
     """Without what a server may rewrite at each request (DTSTAMP)."""
-    meanings = {path: meaning_hash(text).hex() for path, text in document["resources"].items()}
+    resources = document["resources"].items()
+    meanings = {path: meaning_hash(text.encode("utf-8", "surrogatepass")).hex() for path, text in resources}
     return sha256(canonical({**document, "resources": meanings})).digest()
 
 

@@ -9,14 +9,15 @@ from calimport.connections import read_connection
 from calimport.errors import CredentialsMissing
 from calimport.fetching import Auth, Http, raise_for_status
 from calimport.freshness import fresh_for
-from calimport.icalendar_text import decode, meaning_hash
+from calimport.icalendar_text import clean, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
-from calimport.zones import feed_zone
+from calimport.zones import Zone, feed_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from calimport.rfc5545.content_lines import Component
+    from calimport.sources.ics_reading import Groups
 
 #: The calendar's own address alone, and where it leads.
 HOSTS: Final[tuple[str, ...]] = ()
@@ -38,16 +39,16 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     raise_for_status(response)
     if response.status == 304:
         return Feed(None, None, validators=dict(request.validators), fresh_for=fresh_for(response.headers))
-    text = decode(
+    content = clean(
         response.content,
         content_type=response.headers.get("content-type", ""),
         max_bytes=http.settings.max_decompressed_bytes,
     )
     given = {"etag": response.headers.get("etag"), "last_modified": response.headers.get("last-modified")}
     return Feed(
-        content=text.encode(),
-        meaning_hash=meaning_hash(text),
-        timezone=feed_timezone(text),
+        content=content,
+        meaning_hash=meaning_hash(content),
+        timezone=feed_timezone(content),
         validators={name: value for name, value in given.items() if value},
         fresh_for=fresh_for(response.headers),
     )
@@ -59,16 +60,20 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     :raises FeedUnparsable: not even the calendar around the events can be read.
     """
     # A task that only fetches needs none of these.
-    from calimport.rfc5545.content_lines import read
-    from calimport.sources.ics_reading import damage
+    from calimport.rfc5545.blocks import layout
+    from calimport.rfc5545.content_lines import no_collection, read
+    from calimport.sources.ics_reading import blocks_by_uid, cancels, damage
 
-    content = feed.decode()
-    calendars = read(content)
-    notices = list(damage(calendars))
-    own = feed_zone(content)
-    if own and own.notice and own.name == context.timezone:
-        notices.append(Notice("timezone_guessed", own.notice))
-    return parse_calendars(calendars, context, notices)
+    with no_collection():
+        notices = []
+        own = _own_zone(feed)
+        if own and own.notice and own.name == context.timezone:
+            notices.append(Notice("timezone_guessed", own.notice))
+        found = layout(feed) if context.blocks else None
+        if found is not None and not cancels(found.calendar):
+            return _parsed([found.calendar], blocks_by_uid(found, context), context, notices)
+        calendars = read(feed.decode())
+        return parse_calendars(calendars, context, [*damage(calendars), *notices])
 
 
 def parse_calendars(
@@ -79,28 +84,30 @@ def parse_calendars(
     :param notices: what was found in reading them.
     :param color: of events that have none, where it is not the feed that says it.
     """
+    from calimport.sources.ics_reading import components_by_uid
+
+    return _parsed(calendars, components_by_uid(calendars, context), context, notices, color)
+
+
+def _parsed(
+    calendars: Sequence[Component],
+    groups: Groups,
+    context: ParseContext,
+    notices: Sequence[Notice],
+    color: str | None = None,
+) -> Parsed:
     from calimport.rfc5545.series import expand
-    from calimport.sources.ics_reading import (
-        Patience,
-        begins,
-        components_by_uid,
-        guesses,
-        single_ends,
-        too_often,
-        typed,
-        unreadable,
-    )
+    from calimport.sources.ics_reading import Patience, begins, guesses, single_ends, too_often, typed, unreadable
     from calimport.sources.ics_rows import first, rows
 
     zone = ZoneInfo(context.timezone)
     color = color or first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     made: list[dict[str, Any]] = []
     notices = list(notices)
-    by_uid = components_by_uid(calendars, context)
     published_from = context.as_of
     ahead = set[str]()
     patience = Patience(context.window)
-    for uid, components in by_uid.items():
+    for uid, components in groups.near:
         try:
             events = typed(components, uid)
             room = context.max_occurrences - len(made)
@@ -115,25 +122,38 @@ def parse_calendars(
                 del found[most:]
             made += rows(found, uid, zone, color)
             notices += guesses(events, uid)
-            if begins(events, zone) >= context.as_of:
+            if uid not in groups.begun and begins(events, zone) >= context.as_of:
                 ahead.add(uid)
-            published_from = min(published_from, *single_ends(events, zone), context.as_of)
+            published_from = min([published_from, *single_ends(events, zone, published_from)])
         except Exception as error:  # noqa: BLE001 - whatever one event does to our code, the others must import
             notices.append(unreadable(uid, components[0][0], error))
+    for components in groups.oldest_outside():
+        published_from = min([published_from, *single_ends(typed(components, ""), zone, published_from)])
     return Parsed(
         occurrences=made,
         notices=notices,
         title=first(calendars, "X-WR-CALNAME", "NAME"),
         color=color,
         published_from=published_from,
-        uids=frozenset(by_uid) - ahead,
+        uids=groups.uids - groups.ahead - ahead,
+        components=groups.components,
+        read_by_reference=groups.read_by_reference,
     )
 
 
-def feed_timezone(text: str) -> str | None:
+def feed_timezone(content: bytes) -> str | None:
     """The IANA zone that a feed gives for itself (X-WR-TIMEZONE), if it is one."""
-    found = feed_zone(text)
+    found = _own_zone(content)
     return found.name if found else None
+
+
+def _own_zone(feed: bytes) -> Zone | None:
+    """As :func:`calimport.zones.feed_zone`; the events are looked at only where the lines before them say nothing."""
+    before, events, _ = feed.partition(b"BEGIN:VEVENT")
+    found = feed_zone(before.decode())
+    if found is None and events and b"\nX-WR-TIMEZONE" in feed:
+        return feed_zone(feed.decode())
+    return found
 
 
 def address(request: FetchRequest) -> tuple[str, Auth | None]:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from calimport.rfc5545.content_lines import Component, Property
+from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import BUDGET, Steps
 from calimport.rfc5545.series import single_span
 from calimport.sources.base import Notice, ParseContext, bounded_uid
+from calimport.sources.ics_outside import Outside
 from calimport.sources.ics_rows import text
 from calimport.zones import Zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from calimport.rfc5545.blocks import Block, Layout
     from calimport.windows import Window
 
 log = logging.getLogger(__name__)
@@ -29,15 +34,35 @@ log = logging.getLogger(__name__)
 _PRIVATE: Final = ("PRIVATE", "CONFIDENTIAL")
 
 
-def components_by_uid(
-    calendars: Sequence[Component], context: ParseContext
-) -> dict[str, list[tuple[Component, Zones]]]:
-    """Every VEVENT by its UID, in the feed's order, with the zones of the VCALENDAR that it stands in.
+#: The components of one UID, each with the zones of the VCALENDAR that it stands in.
+Members = list[tuple[Component, Zones]]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The events of a feed by UID, in the order in which their UIDs come first."""
+
+    uids: frozenset[str]
+    #: All that may have a part in the window.
+    near: Iterator[tuple[str, Members]]
+    #: How many VEVENTs there are, and how many of them the reference has read.
+    components: int
+    read_by_reference: int
+    #: Complete once `near` is: UIDs that are not there and of which all begins later than the run, …
+    ahead: AbstractSet[str] = frozenset()
+    #: … UIDs of which a part that is not there begins before, …
+    begun: AbstractSet[str] = frozenset()
+    #: … and single events that are not there, of which one ends first.
+    oldest_outside: Callable[[], list[Members]] = list
+
+
+def components_by_uid(calendars: Sequence[Component], context: ParseContext) -> Groups:
+    """Every VEVENT by its UID.
 
     One without a UID (RFC 5545, 3.8.4.7 demands it) gets one of its content.
     """
     zone = ZoneInfo(context.timezone)
-    found: dict[str, list[tuple[Component, Zones]]] = defaultdict(list)
+    found: dict[str, Members] = defaultdict(list)
     # Each entry of a CalDAV collection has its own copy of one definition, and to understand one takes a millisecond.
     by_definition: dict[tuple[object, ...], Zones] = {}
     for calendar in calendars:
@@ -45,14 +70,53 @@ def components_by_uid(
         zones = by_definition.setdefault(
             tuple(_said(defined)), Zones(defined, zone, context.timezone_source, context.window)
         )
-        cancelled = text(calendar, "METHOD") == "CANCEL"
+        cancelled = cancels(calendar)
         for component in calendar.walk("VEVENT"):
             if cancelled:
                 # RFC 5546, 3.2.5: what a CANCEL lists is cancelled, whatever its own status says.
                 component.properties["STATUS"] = [Property("STATUS", "", "CANCELLED")]
             uid = (text(component, "UID") or "").strip() or _made_up_uid(component)
             found[bounded_uid(uid)].append((component, zones))
-    return found
+    count = sum(map(len, found.values()))
+    return Groups(frozenset(found), iter(found.items()), count, count)
+
+
+def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups:
+    """As :func:`components_by_uid`; what is outside of the window is not read."""
+    zones = Zones(
+        layout.calendar.walk("VTIMEZONE"), ZoneInfo(context.timezone), context.timezone_source, context.window
+    )
+    found: dict[str, list[Block]] = defaultdict(list)
+    for block in layout.blocks:
+        found[bounded_uid(_uid(block) or _made_up_uid(block.component()))].append(block)
+    outside = Outside(context.window, zones, context.as_of)
+
+    def near() -> Iterator[tuple[str, Members]]:
+        for uid, blocks in found.items():
+            if left := outside.left(uid, blocks):
+                yield uid, [(block.component(), zones) for block in left]
+
+    return Groups(
+        uids=frozenset(found),
+        near=near(),
+        components=len(layout.blocks),
+        read_by_reference=sum(block.shape is None for block in layout.blocks),
+        ahead=outside.ahead,
+        begun=outside.begun,
+        oldest_outside=lambda: [[(block.component(), zones)] for block in outside.oldest()],
+    )
+
+
+def cancels(calendar: Component) -> bool:
+    """Whether what a calendar lists is cancelled (RFC 5546, 3.2.5)."""
+    return text(calendar, "METHOD") == "CANCEL"
+
+
+def _uid(block: Block) -> str:
+    if block.shape is None:
+        return (text(block.component(), "UID") or "").strip()
+    head = block.shape.written.get("UID")
+    return unescape(block.values[head]).strip() if head else ""
 
 
 class Patience:
@@ -122,9 +186,16 @@ def begins(events: Sequence[Event], zone: ZoneInfo) -> datetime:
     return min(single_span(one, zone)[0] for one in events)
 
 
-def single_ends(events: Sequence[Event], zone: ZoneInfo) -> list[datetime]:
-    """Ends of single events. Those of a series say nothing of how much of its past the source publishes."""
-    return [single_span(one, zone)[1] for one in events if not one.recurs and one.recurrence_id is None]
+def single_ends(events: Sequence[Event], zone: ZoneInfo, before: datetime) -> Iterator[datetime]:
+    """Ends of single events, where they may lie before an instant.
+
+    Those of a series say nothing of how much of its past the source publishes.
+    """
+    for one in events:
+        if one.recurs or one.recurrence_id is not None:
+            continue
+        if not isinstance(one.start, datetime) or one.start < before:
+            yield single_span(one, zone)[1]
 
 
 def _name(component: Component, uid: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from calimport.text import richer
 from calimport.windows import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from calimport.rfc5545.content_lines import Component, Property
     from calimport.rfc5545.series import Occurrence
@@ -55,20 +56,21 @@ def rows(found: Sequence[Occurrence], uid: str, zone: ZoneInfo, color: str | Non
 
 def _said(event: Component, color: str | None) -> dict[str, Any]:
     """The columns that are the same for every occurrence of a component."""
+    given = event.properties
     return {
-        "status": _choice(event, "STATUS", STATUSES, "confirmed"),
+        "status": _choice(given, "STATUS", STATUSES, "confirmed"),
         "summary": text(event, "SUMMARY"),
         "description": _description(event),
         "location": text(event, "LOCATION"),
         "url": text(event, "URL"),
         "online_url": _conference(event),
         "online_type": None,
-        "categories": [name for given in event.all("CATEGORIES") for name in split_list(given.value) if name],
+        "categories": [name for one in given.get("CATEGORIES", ()) for name in split_list(one.value)],
         "organizer": _person(event.first("ORGANIZER")),
         "creator": None,
-        "attendees": [_person(given, status=True) for given in event.all("ATTENDEE")],
-        "visibility": _choice(event, "CLASS", VISIBILITIES, "default"),
-        "transparency": _choice(event, "TRANSP", TRANSPARENCIES, "opaque"),
+        "attendees": [_person(one, status=True) for one in given.get("ATTENDEE", ())],
+        "visibility": _choice(given, "CLASS", VISIBILITIES, "default"),
+        "transparency": _choice(given, "TRANSP", TRANSPARENCIES, "opaque"),
         "color": text(event, "COLOR") or color,
         "sequence": _number(event, "SEQUENCE"),
         "created_at": _stamp(event, "CREATED"),
@@ -98,7 +100,7 @@ def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, An
     An alarm that cannot be read reminds of nothing; the event stands. So does one with ACTION:NONE, by which Apple
     says that the calendar's defaults are not wanted.
     """
-    alarms = list(event.walk("VALARM"))
+    alarms = list(event.walk("VALARM")) if event.components else []
     found = []
     for alarm in alarms:
         action = (text(alarm, "ACTION") or "").strip().upper()
@@ -168,6 +170,8 @@ _NOT_THE_MEETING: Final = frozenset({"FEED", "CHAT", "MODERATOR", "PHONE"})
 
 def _conference(event: Component) -> str | None:
     """The meeting's address, from the property of RFC 7986 (5.11), of Google, of Microsoft, or of Zoom."""
+    if event.properties.keys().isdisjoint(_CONFERENCES):
+        return None
     for name in _CONFERENCES:
         addresses = [
             (set((given.parameter("FEATURE") or "VIDEO").upper().split(",")) <= _NOT_THE_MEETING, unescape(given.value))
@@ -190,10 +194,11 @@ _URIS: Final = frozenset({"URL"})
 
 def text(component: Component, name: str) -> str | None:
     """The first value of a property, unescaped; None where it says nothing."""
-    given = component.first(name)
-    if given is None:
+    found = component.properties.get(name)
+    if not found:
         return None
-    return (given.value if name in _URIS else unescape(given.value)) or None
+    value = found[0].value
+    return (value if name in _URIS else unescape(value)) or None
 
 
 def _number(event: Component, name: str) -> int | None:
@@ -218,7 +223,13 @@ def _stamp(event: Component, name: str) -> datetime | None:
 _SPELLINGS: Final = {"canceled": "cancelled"}
 
 
-def _choice(event: Component, name: str, choices: tuple[str, ...], default: str) -> str:
-    value = (text(event, name) or "").strip().lower()
+def _choice(given: Mapping[str, list[Property]], name: str, choices: tuple[str, ...], default: str) -> str:
+    found = given.get(name)
+    return _chosen(found[0].value, choices, default) if found else default
+
+
+@lru_cache(maxsize=256)
+def _chosen(value: str, choices: tuple[str, ...], default: str) -> str:
+    value = unescape(value).strip().lower()
     value = _SPELLINGS.get(value, value)
     return value if value in choices else default

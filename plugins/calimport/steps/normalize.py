@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-import pandas as pd
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
-from calimport import frame, geocoding, privacy, reminders
+from calimport import copying, geocoding, privacy, reminders
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized, merge_notices
 from calimport.normalizing import normalize as normalize_feed
 from calimport.placing import Placing
 from calimport.sources import detecting
-from calimport.sources.base import ParseContext
+from calimport.sources.base import ParseContext, Parsed
 from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, each_calendar, timed
 from calimport.venues import Place, Venues
@@ -26,9 +23,10 @@ from calimport.windows import Window
 
 log = logging.getLogger(__name__)
 
-_JSON = frozenset(column.name for column in frame.COLUMNS if column.sql_type == "jsonb")
+#: Text is handed to libpq in pieces of about this many rows.
+_ROWS_AT_ONCE = 1000
 _COPY = sql.SQL("copy calimport.staged_events (run_id, {}) from stdin").format(
-    sql.SQL(", ").join(map(sql.Identifier, frame.NAMES))
+    sql.SQL(", ").join(map(sql.Identifier, copying.NAMES))
 )
 
 
@@ -47,19 +45,27 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
             normalized = _normalize(step, run, placing)
             if geocoder:
-                addresses = normalized.frame["address"].dropna()
+                addresses = [row["address"] for row in normalized.rows if row["address"]]
                 geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
             _stage(step, run, normalized)
         log.info(
-            "Normalized %s: %d occurrences from %s to %s, %d notices",
+            "Normalized %s: %d occurrences from %s to %s, %d notices%s",
             run.name,
-            len(normalized.frame),
+            len(normalized.rows),
             run.window_start,
             run.window_end,
             len(normalized.notices),
+            _read_by_reference(normalized.parsed),
         )
 
     each_calendar(step, calendar_ids, work)
+
+
+def _read_by_reference(parsed: Parsed) -> str:
+    """How many events of a feed were not clean enough to be read at once; nothing where all were."""
+    if not parsed.read_by_reference:
+        return ""
+    return f", {parsed.read_by_reference} of {parsed.components} events read line by line"
 
 
 def _places(step: Step) -> dict[int, tuple[Place, bool]]:
@@ -106,8 +112,9 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
     published_from = _published_from(run, normalized)
     with step.connection.cursor() as cursor:
         with cursor.copy(_COPY) as copy:
-            for row in _tuples(normalized.frame):
-                copy.write_row((run.run_id, *row))
+            for start in range(0, len(normalized.lines), _ROWS_AT_ONCE):
+                lines = normalized.lines[start : start + _ROWS_AT_ONCE]
+                copy.write("".join([f"{run.run_id}\t{line}\n" for line in lines]))
         cursor.executemany(
             "insert into calimport.staged_notices (run_id, code, subject, message, occurrences, keeps_uid)"
             " values (%s, %s, %s, %s, %s, %s)",
@@ -123,7 +130,7 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
     step.run(
         "record_normalize",
         run_id=run.run_id,
-        rows_staged=len(normalized.frame),
+        rows_staged=len(normalized.rows),
         quarantined=sum(notice.keeps_uid for notice in normalized.notices),
         published_from=published_from,
         published_until=normalized.parsed.published_until,
@@ -159,20 +166,3 @@ def _has_older(step: Step, run: Run, published_from: datetime) -> bool:
         [run.calendar_id, run.window_end, run.window_start, published_from],
     )
     return found.fetchone() is not None
-
-
-def _tuples(table: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """The frame's rows as psycopg's COPY takes them: None for what is missing, JSON wrapped."""
-    columns = []
-    for name in frame.NAMES:
-        values = table[name].astype(object)
-        if name in _JSON:
-            columns.append([None if value is None else Jsonb(value) for value in values])
-        else:
-            columns.append([None if _is_missing(value) else value for value in values])
-    return zip(*columns, strict=True)
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, NaT or NA; a list is a value."""
-    return value is None or (not isinstance(value, list) and bool(pd.isna(value)))

@@ -1,0 +1,221 @@
+"""Which components have no part in a window, told by the days that they name, without understanding them.
+
+Most events of a feed lie outside of the window, and to know that takes two comparisons. What is to be said of such an
+event all the same (that it cannot be understood, that its zone was guessed) must not be lost: one of which anything
+might be said is left to be read.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from calimport.rfc5545 import clocks
+from calimport.rfc5545.components import Property
+from calimport.rfc5545.rules import parse_rule
+from calimport.rfc5545.values import date_or_time
+
+if TYPE_CHECKING:
+    from calimport.rfc5545.blocks import Block, Shape
+    from calimport.windows import Window
+    from calimport.zones import Zones
+
+#: More than lies between a day as it is written and any instant that it may mean, the day after it included.
+_MARGIN: Final = timedelta(days=3)
+#: With any of these, a start and an end do not say how long an instance is, …
+_LENGTHS: Final = ("DURATION", "RDATE")
+#: … and with these, something may be said of the event although it is outside.
+_EXCLUDING: Final = ("EXDATE", "EXRULE")
+_DATED: Final = ("DTSTART", "DTEND", "RECURRENCE-ID")
+#: Days are compared as they are written, which has sense where years have four digits; the edges are left to others.
+_FIRST, _LAST = "00100101", "99900101"
+
+
+class _Heads(NamedTuple):
+    """The heads of a shape whose values decide."""
+
+    start: str
+    end: str
+    original: str | None
+    sequence: str | None
+    rule: str | None
+    excludes: bool
+
+
+class _Days(NamedTuple):
+    """The days that a component names; an end before the start is no end."""
+
+    start: str
+    end: str
+    original: str | None
+    rule: str | None
+    excludes: bool
+
+    @property
+    def length(self) -> timedelta:
+        return date.fromisoformat(self.end) - date.fromisoformat(self.start)
+
+
+class Outside:
+    """The components of one feed that lie outside of the window."""
+
+    def __init__(self, window: Window, zones: Zones, as_of: datetime) -> None:
+        #: UIDs that are outside as a whole and begin after the run's time, and those of which a part that is outside
+        #: begins before it.
+        self.ahead: set[str] = set()
+        self.begun: set[str] = set()
+        self._zones = zones
+        self._before = _written(clocks.earlier(window.start, _MARGIN).date())
+        self._after = _written(clocks.later(window.end, _MARGIN).date())
+        self._behind = _written(clocks.earlier(as_of, _MARGIN).date())
+        self._ahead = _written(clocks.later(as_of, _MARGIN).date())
+        self._heads: dict[int, _Heads | None] = {}
+        self._days: dict[str, str] = {}
+        self._singles: list[tuple[str, Block]] = []
+
+    def left(self, uid: str, blocks: list[Block]) -> list[Block]:
+        """Of the components of one UID those that have to be read."""
+        if len(blocks) == 1:
+            days = self._days_of(blocks[0])
+            if days is None or not self._has_no_part(days, blocks[0]):
+                return blocks
+            if days.start > self._ahead:
+                self.ahead.add(uid)
+            return []
+        every = [self._days_of(block) for block in blocks]
+        masters = [days for days in every if days is None or days.original is None]
+        if None in masters:
+            return blocks
+        longest = max((days.length for days in masters if days is not None), default=timedelta())
+        early = _earlier(self._before, longest)
+        # The first one names the event in what is said of it.
+        left = [blocks[0]]
+        for block, days in zip(blocks[1:], every[1:], strict=True):
+            if days is None or days.original is None or not self._is_far(days, days.original, early):
+                left.append(block)
+            elif days.start < self._behind:
+                self.begun.add(uid)
+        return left
+
+    def oldest(self) -> list[Block]:
+        """Of the single events that were outside those of which one ends first."""
+        if not self._singles:
+            return []
+        first = min(day for day, _ in self._singles)
+        last = _written(date.fromisoformat(first) + _MARGIN)
+        return [block for day, block in self._singles if day <= last]
+
+    def _has_no_part(self, days: _Days, block: Block) -> bool:
+        """Whether an event, the only component of its UID, lies outside."""
+        if days.excludes or self._behind <= days.start <= self._ahead:
+            return False
+        if days.start > self._after or (days.end < self._before and (days.rule is None or self._has_ended(days))):
+            if days.rule is None and days.original is None:
+                self._singles.append((days.end, block))
+            return True
+        return False
+
+    def _is_far(self, days: _Days, original: str, early: str) -> bool:
+        """Whether neither an override nor the instance whose place it takes has a part in the window."""
+        if self._behind <= days.start <= self._ahead:
+            return False
+        return (days.end < self._before and original < early) or (days.start > self._after and original > self._after)
+
+    def _has_ended(self, days: _Days) -> bool:
+        until = parse_rule(days.rule).until if days.rule else None
+        if until is None:
+            return False
+        try:
+            return _written((until.date() if isinstance(until, datetime) else until) + days.length) < self._before
+        except OverflowError:
+            return False
+
+    def _days_of(self, block: Block) -> _Days | None:
+        """None where anything but these days may have to be said of the component."""
+        shape = block.shape
+        if shape is None:
+            return None
+        try:
+            heads = self._heads[id(shape)]
+        except KeyError:
+            heads = self._heads[id(shape)] = self._deciding(shape)
+        if heads is None:
+            return None
+        values = block.values
+        start, end = self._day(values[heads.start]), self._day(values[heads.end])
+        original = self._day(values[heads.original]) if heads.original else None
+        rule = values[heads.rule] if heads.rule else None
+        if not start or not end or original == "" or (heads.sequence and not _is_number(values[heads.sequence])):
+            return None
+        if rule is not None and not _is_plain(rule):
+            return None
+        return _Days(start, max(start, end), original, rule, heads.excludes)
+
+    def _deciding(self, shape: Shape) -> _Heads | None:
+        written = shape.written
+        if "DTSTART" not in written or not written.keys().isdisjoint(_LENGTHS):
+            return None
+        names = [head.name for head in shape.heads]
+        if names.count("RRULE") > 1 or ("RRULE" in written and "RECURRENCE-ID" in written):
+            return None
+        for head in shape.heads:
+            if head.parameters and head.name in _DATED and not self._is_certain(head.parameters):
+                return None
+        start = written["DTSTART"]
+        return _Heads(
+            start,
+            written.get("DTEND", start),
+            written.get("RECURRENCE-ID"),
+            written.get("SEQUENCE"),
+            written.get("RRULE"),
+            not written.keys().isdisjoint(_EXCLUDING),
+        )
+
+    def _is_certain(self, parameters: str) -> bool:
+        given = Property("DTSTART", parameters, "")
+        tzid = given.parameter("TZID")
+        return given.parameter("RANGE") is None and (not tzid or self._zones.of(tzid).notice is None)
+
+    def _day(self, value: str) -> str:
+        """The day that a date or a time names; empty where it is not certain which, or close to an edge of time."""
+        try:
+            return self._days[value]
+        except KeyError:
+            found = self._days[value] = _day(value)
+            return found
+
+
+def _day(value: str) -> str:
+    notes: list[str] = []
+    try:
+        date_or_time(value, notes)
+    except ValueError:
+        return ""
+    day = value[:8]
+    return day if not notes and day.isdigit() and _FIRST < day < _LAST else ""
+
+
+def _is_number(value: str) -> bool:
+    try:
+        int(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_plain(rule: str) -> bool:
+    try:
+        return not parse_rule(rule).ignored
+    except ValueError:
+        return False
+
+
+def _earlier(day: str, length: timedelta) -> str:
+    try:
+        return _written(date.fromisoformat(day) - length)
+    except OverflowError:
+        return _FIRST
+
+
+def _written(day: date) -> str:
+    return day.isoformat().replace("-", "")

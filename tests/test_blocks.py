@@ -1,0 +1,154 @@
+"""A feed read block by block is what the reference, line by line, makes of it: the same rows, notices and all else."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from calimport.errors import CalimportError
+from calimport.icalendar_text import clean
+from calimport.normalizing import Meaning, normalize
+from calimport.rfc5545.blocks import layout
+from calimport.sources.base import ParseContext
+from calimport.sources.ics import feed_timezone
+from calimport.windows import Window
+
+CORPUS = Path(__file__).parent / "feeds"
+WILD = Path(__file__).parents[2] / "shared" / "feeds"
+AS_OF = datetime(2026, 3, 10, 12, tzinfo=UTC)
+DECADES = Window(datetime(2010, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+WEEKS = Window(datetime(2026, 3, 3, tzinfo=UTC), datetime(2026, 3, 18, tzinfo=UTC))
+
+
+def context(content: bytes, window: Window) -> ParseContext:
+    zone = feed_timezone(content)
+    return ParseContext(window, AS_OF, zone or "America/New_York", "calendar" if zone else "default", 20_000)
+
+
+def understood(content: bytes, known: ParseContext) -> dict[str, object]:
+    found = normalize(content, kind="ics", context=known, meaning=Meaning())
+    return {
+        "rows": found.lines,
+        "notices": found.notices,
+        "title": found.parsed.title,
+        "color": found.parsed.color,
+        "published_from": found.parsed.published_from,
+        "uids": found.parsed.uids,
+    }
+
+
+def same_either_way(content: bytes, *windows: Window) -> None:
+    for window in windows:
+        known = context(content, window)
+        assert understood(content, known) == understood(content, replace(known, blocks=False))
+
+
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.ics")), ids=lambda path: path.stem)
+def test_each_claim_of_the_corpus_holds_either_way(path):
+    asked = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    start, end = (datetime.fromisoformat(f"{asked[name][:10]}T00:00:00Z") for name in ("from", "to"))
+    try:
+        content = clean(path.read_bytes())
+    except CalimportError:
+        return  # refused before anything is read
+    same_either_way(content, Window(start, end))
+
+
+@pytest.mark.skipif(not WILD.is_dir(), reason="the folder of feeds from the wild is not here")
+@pytest.mark.parametrize("path", sorted(WILD.glob("*.ics")), ids=lambda path: path.stem)
+def test_feeds_from_the_wild_are_the_same_either_way(path):
+    same_either_way(clean(path.read_bytes()), WEEKS, DECADES)
+
+
+@pytest.mark.skipif(not WILD.is_dir(), reason="the folder of feeds from the wild is not here")
+def test_of_the_events_in_feeds_from_the_wild_hardly_any_is_read_by_the_reference():
+    shares = {path.stem: read_by_reference(clean(path.read_bytes())) for path in WILD.glob("*.ics")}
+    events, slow = (sum(counts) for counts in zip(*shares.values(), strict=True))
+    assert events > 4000
+    assert slow < 0.01 * events
+
+
+def read_by_reference(content: bytes) -> tuple[int, int]:
+    parsed = normalize(content, kind="ics", context=context(content, WEEKS), meaning=Meaning()).parsed
+    return parsed.components, parsed.read_by_reference
+
+
+#: What programs and people put into feeds, at a random place in one.
+DIRT = [
+    "", " ", "\t", " folded on", "END:VEVENT", "BEGIN:VEVENT", "END:VALARM", "BEGIN:VALARM", "begin:vevent",
+    "END:VCALENDAR", "BEGIN:VCALENDAR", "no colon here", "Price: 5", "DTSTART:20260310T100000Z", "RRULE:FREQ=DAILY",
+    " DTSTART:20260310T100000Z", "SEQUENCE:x", "SEQUENCE:", "DTEND:20260230", "EXDATE:20260311T100000Z",
+    'X-A;B="c:d":e', "ATTENDEE;CN=a:b:mailto:c@d", "ORGANIZER;CN=x:mailto:a@b", "item1.SUMMARY:x", "UNKNOWN:y",
+    "DTSTART;TZID=(UTC+01:00) Amsterdam:20260310T100000", "CATEGORIES:a,b", "CATEGORIES:c", "UID:other",
+    "RECURRENCE-ID:20260310T100000Z", "STATUS:CANCELLED", "METHOD:CANCEL", "DURATION:PT1H", "RDATE:20260312T100000Z",
+    "DTSTART;TZID=Nowhere/Land:20260310T100000", "SUMMARY;LANGUAGE=en:x: y",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_dirt_anywhere_in_a_feed_is_read_the_same_either_way(seed):
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    text = (CORPUS.parent.parent / "dev" / "samples" / chance.choice(SAMPLES)).read_text(encoding="utf-8")
+    lines = re.sub(r"\{[^}]*\}", "20260310T100000", text).replace("\r\n", "\n").split("\n")
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(lines))
+        what = chance.random()
+        if what < 0.6:
+            lines.insert(at, chance.choice(DIRT))
+        elif what < 0.8:
+            del lines[at]
+        else:
+            lines.insert(chance.randrange(len(lines)), lines[at])
+    try:
+        content = clean("\n".join(lines).encode())
+    except CalimportError:
+        return
+    same_either_way(content, WEEKS, DECADES)
+
+
+SAMPLES = ["google-export.ics", "outlook-export.ics", "medication.ics", "two-cities.ics", "village-hall.ics"]
+
+
+def feed(*lines: str) -> bytes:
+    return "\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", *lines, "END:VCALENDAR", ""]).encode()
+
+
+EVENT = ["BEGIN:VEVENT", "UID:a", "DTSTART:20260310T100000Z", "SUMMARY:A", "END:VEVENT"]
+
+
+def test_a_clean_event_is_not_read_until_something_is_asked_of_it():
+    found = layout(feed(*EVENT, *EVENT))
+    assert [(block.line, block.shape is None, block.read) for block in found.blocks] == [
+        (3, False, None),
+        (8, False, None),
+    ]
+    assert found.blocks[1].component().first("SUMMARY").value == "A"
+
+
+def test_an_event_that_is_not_clean_is_read_by_the_reference_and_its_sentences_name_the_feeds_lines():
+    found = layout(feed(*EVENT, *EVENT[:3], "SEQUENCE:", *EVENT[3:]))
+    assert [block.shape is None for block in found.blocks] == [False, True]
+    assert found.blocks[1].component().repairs == ["line 11 has an empty SEQUENCE, read as none"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        feed(*EVENT) * 2,
+        feed("BEGIN:VEVENT", *EVENT),
+        feed(*EVENT, " folded on"),
+        feed(*EVENT, "SUMMARY:behind"),
+        feed(*EVENT).replace(b"SUMMARY:A", b"SUMMARY:A\n BEGIN:VEVENT"),
+        feed(*EVENT).replace(b"SUMMARY:A", b"begin:vcalendar"),
+        feed("DTSTART:20260310T100000Z", *EVENT),
+    ],
+)
+def test_a_feed_in_which_dirt_may_reach_over_the_ends_of_events_is_read_as_a_whole(content):
+    assert layout(content) is None
+    same_either_way(content, WEEKS)
