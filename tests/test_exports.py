@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import icalendar
 import pytest
 from click.testing import CliRunner
 
@@ -195,6 +196,40 @@ def test_a_private_event_is_busy_in_every_format(connection):
         text = client().get(f"/export/calendar/1.{form}").text
         assert "Busy" in text
         assert not re.search("Doctor|Results|Clinic|x:y", text)
+
+
+HOSTILE = "x\r\nBEGIN:VALARM\nTRIGGER:-PT1M\nEND:VALARM\u2028y\u0085;,:\"\\n^'"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"url": f"https://example.org/{HOSTILE}"},
+        {"online_url": f"https://example.org/{HOSTILE}", "online_type": "direct"},
+        {"categories": [HOSTILE, "a,b"]},
+        {"timezone": "Nowhere/Town"},
+        {"summary": "é" * 5000},
+        *({name: HOSTILE} for name in ("color", "uid", "summary", "location", "description")),
+    ],
+    ids=lambda columns: next(iter(columns)),
+)
+def test_nothing_that_a_row_holds_is_more_than_a_value(connection, columns):
+    """Also what older imports have left, read by another library."""
+    imported(connection, **columns)
+    for form in ("json", "csv"):
+        assert client().get(f"/export/calendar/1.{form}").status_code == 200
+    written = client().get("/export/calendar/1.ics").content
+    found = icalendar.Calendar.from_ical(written)
+    assert [len(found.walk(name)) for name in ("VEVENT", "VALARM")] == [1, 0]
+    assert b"\n" not in written.replace(b"\r\n", b"")
+    assert all(len(line) <= 75 for line in written.split(b"\r\n"))
+
+
+@pytest.mark.parametrize("link", ["https://example.org/\nATTENDEE:x", "https://example.org/\r\n\tATTENDEE:x"])
+def test_a_link_by_hand_is_one_line(connection_uri, link):
+    made = client().post("/activity/", json={"title": "a", "html_link": link}).json()
+    assert made["html_link"] == "https://example.org/ATTENDEE:x"
+    assert b"\r\nATTENDEE" not in client().get(f"/export/calendar/{made['calendar_id']}.ics").content
 
 
 def test_json_has_the_occurrences_as_preview_prints_them(club, tmp_path):

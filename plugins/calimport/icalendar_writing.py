@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from icalendar import Alarm, Calendar, Event, vDDDTypes, vText, vUri
 
@@ -23,6 +23,8 @@ from calimport.vtimezone_writing import vtimezone
 _NO_STAMP: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Markdown's escapes, which a client that knows no Markdown would show.
 _ESCAPED: Final = re.compile(r"\\([!-/:-@\[-`{-~])")
+#: What no escape makes fit for a value that is no TEXT (RFC 5545, 3.3.13).
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _CLASSES: Final = {"public": "PUBLIC", "private": "PRIVATE", "confidential": "CONFIDENTIAL"}
 
 
@@ -47,7 +49,7 @@ def write(rows: Iterable[Mapping[str, Any]], *, name: str, timezone: str | None)
         first = uids.setdefault((row["uid"], row["recurrence_id"]), row["calendar_id"])
         uid = row["uid"] if first == row["calendar_id"] else f"{row['uid']}-{row['calendar_id']}"
         calendar.add_component(_event(row, uid, html))
-        if not row["all_day"] and row["timezone"] not in (None, "UTC"):
+        if not row["all_day"] and _zone(row["timezone"]):
             first, last = spans.get(row["timezone"], (row["start_at"], row["end_at"]))
             spans[row["timezone"]] = (min(first, row["start_at"]), max(last, row["end_at"]))
     # Before the events: not every reader looks for them behind.
@@ -68,14 +70,17 @@ def _event(row: Mapping[str, Any], uid: str, html: Any) -> Event:
     else:
         event.add("dtstart", _local(row["start_at"], row["timezone"]))
         event.add("dtend", _local(row["end_at"], row["timezone"]))
-    for name in ("summary", "location", "url", "color"):
+    for name in ("summary", "location"):
         if row[name]:
             event.add(name, row[name])
+    for name in ("url", "color"):
+        if row[name]:
+            event.add(name, _CONTROL.sub("", row[name]))
     if row["description"]:
         event.add("description", _ESCAPED.sub(r"\1", row["description"]))
         event.add("x-alt-desc", vText(html(row["description"]).replace("\n", "")), parameters={"FMTTYPE": "text/html"})
     if row["online_url"]:
-        event.add("conference", vUri(row["online_url"]), parameters={"VALUE": "URI"})
+        event.add("conference", vUri(_CONTROL.sub("", row["online_url"])), parameters={"VALUE": "URI"})
     if row["categories"]:
         event.add("categories", row["categories"])
     event.add("status", row["status"].upper())
@@ -106,10 +111,17 @@ def _recurrence_id(written: str) -> date | datetime:
 
 def _local(instant: datetime, timezone: str | None) -> datetime:
     """The instant in the event's zone; in UTC where it has none, or where its wall clock shows that time twice."""
-    if timezone is None or timezone == "UTC" or not 1 < instant.year < 9999:
+    zone = _zone(timezone)
+    if zone is None or not 1 < instant.year < 9999:
         return instant.astimezone(UTC)
-    local = instant.astimezone(_zone(timezone))
+    local = instant.astimezone(zone)
     return instant.astimezone(UTC) if local.fold else local
 
 
-_zone = cache(ZoneInfo)
+@cache
+def _zone(name: str | None) -> ZoneInfo | None:
+    """The zone; None for UTC, and for one that this machine's zone data has not."""
+    try:
+        return ZoneInfo(name) if name and name != "UTC" else None
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return None

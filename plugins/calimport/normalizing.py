@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VERSION: Final = 6
 
 #: Columns whose text comes from the source as it is, beside those that have a treatment of their own.
-_READ: Final = ("timezone", "color", "source_event_id", "source_series_id")
+_READ: Final = ("timezone", "source_event_id", "source_series_id")
 _READ_WITHIN: Final = ("categories", "organizer", "creator", "attendees")
 _LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
@@ -114,6 +114,7 @@ class _Completion:
             "description": description,
             "location": self._plain(given["location"]),
             "url": url,
+            "color": self._plain(given["color"]),
             "online_url": found.url if found else None,
             "online_type": found.type if found else None,
             "activity_type": self._activity_type,

@@ -41,6 +41,8 @@ _INVISIBLE: Final = re.compile(
     "|[\u00ad\u180e\u200b\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
     "|(?<![^\x00-\u02ff])[\u200c\u200d]|[\u200c\u200d](?=[\x00-\u02ff\u200c\u200d]|\\Z)"
 )
+#: What browsers leave out of an address (WHATWG URL, 4.4), and what ends a line of an export.
+_IN_LINKS: Final = re.compile(r"[\t\n\r\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 #: Something between angle brackets, or from the last one to the end, where a page around it would close it.
@@ -127,7 +129,7 @@ def markdown(value: str | None) -> str | None:
 
 def link(value: str | None) -> str | None:
     """An address as it is; None where a browser would not go there but run it, or where it is empty."""
-    address = _readable(value or "").strip()
+    address = _IN_LINKS.sub("", _readable(value or "").strip())
     # Browsers skip blanks inside a scheme.
     scheme = _SCHEME.match("".join(address[:99].split()))
     known = scheme is None or scheme[1].lower() in _LINKED
