@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
 from calimport import database
 from calimport.errors import FeedIsWebPage, FeedNotFound, FeedTimeout, FeedTruncated, ImportInterrupted
 from calimport.settings import Settings
-from dev import processes
 from tests.airflow_home import DAG, NOON, Home, new_calimport, new_metadata
+from tests.airflow_stack import Stack, running
 from tests.importing import Importer, feed
 from tests.web import Asked, Reply, Web, serve
 
@@ -35,58 +28,6 @@ CALENDARS = 300
 #: Number of the calendar → what is wrong with it. The first is alone in its batch, the others share one.
 BROKEN = {5: FeedNotFound, 100: FeedTimeout, 101: FeedIsWebPage, 102: FeedTruncated}
 RED_BATCH = 0
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Airflow with its scheduler, DAG processor and API server."""
-
-    home: Home
-    api: httpx.Client
-    logs: Path
-
-    def trigger(self, run_id: str, **conf: Any) -> None:
-        """Start a run of the DAG for noon."""
-        self.post("/dagRuns", {"dag_run_id": run_id, "logical_date": _noon_of(run_id), "conf": conf})
-
-    def clear(self, run_id: str, **which: Any) -> None:
-        """Clear task instances of a run, as the web page does."""
-        self.post("/clearTaskInstances", {"dry_run": False, "only_failed": False, "dag_run_id": run_id, **which})
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self.api.post(f"/dags/{DAG}{path}", json=body)
-        assert answer.status_code == 200, answer.text
-        answered: dict[str, Any] = answer.json()
-        return answered
-
-    def wait(self, run_id: str, *, patience: float = 240) -> str:
-        """The state in which the run ends."""
-
-        def ended() -> str | None:
-            state: str = self.api.get(f"/dags/{DAG}/dagRuns/{run_id}").json()["state"]
-            return state if state in ("success", "failed") else None
-
-        return self.until(ended, f"the run {run_id} to end", patience)
-
-    def until(self, found: Callable[[], Any], what: str, patience: float = 120) -> Any:
-        """The first true value of ``found()``.
-
-        :raises AssertionError: it takes too long; the message says where the logs are.
-        """
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if value := found():
-                return value
-            time.sleep(0.2)
-        states = self.home.metadata_rows("select run_id, task_id, map_index, try_number, state from task_instance")
-        raise AssertionError(f"Waited {patience:g} s for {what}. Logs: {self.logs}. {json.dumps(states)}")
-
-    def tries(self, run_id: str) -> dict[tuple[str, int], tuple[int, str]]:
-        """(task, map index) → how many tries it took, and its state."""
-        rows = self.home.metadata_rows(
-            "select task_id, map_index, try_number, state from task_instance where run_id = %s", run_id
-        )
-        return {(row["task_id"], row["map_index"]): (row["try_number"], row["state"]) for row in rows}
 
 
 @dataclass(frozen=True)
@@ -292,8 +233,8 @@ AFTER = [
 
 
 def events(rows: list[tuple[str, str, str]]) -> bytes:
-    """A feed of these occurrences."""
-    blocks = {}
+    """A feed of these occurrences, and of one long ago, which shows that it does not drop its past."""
+    blocks = {"founded": "UID:founded\nSUMMARY:Founded\nDTSTART:20250201T100000Z\nDURATION:PT1H"}
     for uid, summary, start in rows:
         at = datetime.fromisoformat(start)
         rule = "\nRRULE:FREQ=DAILY;INTERVAL=3;COUNT=2" if uid == "choir" else ""
@@ -519,11 +460,6 @@ def database_of(home: Home) -> Iterator[database.Connection]:
             yield connection
 
 
-def _noon_of(run_id: str) -> str:
-    """A time of its own for each run, all of them in one minute, so that all have one window."""
-    return (datetime.fromisoformat(NOON) + timedelta(milliseconds=sum(run_id.encode()))).isoformat()
-
-
 @pytest.fixture(scope="module")
 def web() -> Iterator[Web]:
     with serve() as opened:
@@ -535,59 +471,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgres_host: str, template
     """One Airflow for all tests of this file. Its logs stay where pytest keeps its folders."""
     folder = tmp_path_factory.mktemp("airflow")
     home = Home(folder, postgres_host, new_metadata(postgres_host, folder), new_calimport(postgres_host, template))
-    address = f"http://127.0.0.1:{free_port()}"
-    environment = home.environment(
-        AIRFLOW__CORE__EXECUTOR="LocalExecutor",
-        AIRFLOW__CORE__PARALLELISM="10",
-        AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{address}/execution/",
-        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
-        AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
-        AIRFLOW__API__BASE_URL=address,
+    with running(
+        home,
         AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False",  # only runs that a test starts
         CALIMPORT_MAX_BATCHES=str(MAX_BATCHES),
         CALIMPORT_READ_TIMEOUT="10",
-    )
-    try:
-        for name, arguments in {
-            "api-server": ["api-server", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--workers", "1"],
-            "scheduler": ["scheduler", "--skip-serve-logs"],
-            "dag-processor": ["dag-processor"],
-        }.items():
-            command = [sys.executable, "-m", "airflow", *arguments]
-            processes.start(name, command, folder=folder, environment=environment)
-        with httpx.Client(base_url=f"{address}/api/v2", timeout=60, trust_env=False) as api:
-            opened = Stack(home, api, folder)
-            opened.until(lambda: is_up(api, folder), "Airflow to come up", patience=180)
-            pool = {"name": "calimport_fetch", "slots": 8, "description": None, "include_deferred": False}
-            assert api.post("/pools", json=pool).status_code == 201
-            yield opened
-    finally:
-        stop(folder)
-
-
-def is_up(api: httpx.Client, folder: Path) -> bool:
-    """Whether the scheduler works and knows the DAG."""
-    assert len(processes.running(folder)) == 3, f"A part of Airflow has ended; its log is in {folder}"
-    try:
-        health = api.get("/monitor/health").json()
-        known = api.get(f"/dags/{DAG}").status_code == 200
-    except (httpx.HTTPError, ValueError):
-        return False
-    return known and health["scheduler"]["status"] == "healthy"
-
-
-def stop(folder: Path) -> None:
-    """End everything that was started, tasks with process groups of their own among it."""
-    below = [child for process in processes.running(folder).values() for child in process.children(recursive=True)]
-    processes.stop(folder)
-    for child in below:
-        # Compared with the time it began: a number that was given to another process meanwhile is not ours.
-        if child.is_running():
-            os.kill(child.pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    ) as started:
+        yield started

@@ -3,7 +3,8 @@
 -- Due: enabled and its time has come, or the run asks for all (forced, or with a window of its own); or named by the
 -- run; or part of this DAG run already (its plan is run again).
 -- One whose rows are written by hand (kind `manual`) never is.
--- A calendar that a live run holds is left alone: its lease in this table is the truth, not the scheduler's limits.
+-- A calendar that a live run holds is left alone: its lease in this table is the truth, not the scheduler's limits. A run
+-- that waits takes no lease here, and leaves none out: extract takes those of a batch once all of them are free.
 with due as (
     select calendars.id
     from calimport.calendars as calendars
@@ -22,6 +23,14 @@ with due as (
                 )
         end
         and calendars.kind <> 'manual'
+),
+
+free as (
+    select calendars.id
+    from calimport.calendars as calendars
+    where
+        not %(waits)s
+        and calendars.id in (select due.id from due)
         and (
             calendars.lease_owner is null
             or calendars.lease_owner = %(owner)s
@@ -48,9 +57,9 @@ leased as (
         lease_owner = %(owner)s,
         lease_until = %(lease_until)s,
         state = 'in_queue'
-    from due
+    from free
     where
-        calendars.id = due.id
+        calendars.id = free.id
         and calendars.id not in (
             select begun.calendar_id from begun
             where begun.is_finished
@@ -58,12 +67,22 @@ leased as (
     returning calendars.id, calendars.configured_at
 ),
 
+planned as (
+    select * from leased
+    union all
+    select
+        calendars.id,
+        calendars.configured_at
+    from calimport.calendars as calendars
+    where %(waits)s and calendars.id in (select due.id from due)
+),
+
 opened as (
     insert into calimport.runs (
         calendar_id, dag_id, dag_run_id, as_of, requested_start, requested_end, force, dry_run, configured_at, created_at
     )
     select
-        leased.id,
+        planned.id,
         %(dag_id)s,
         %(dag_run_id)s,
         %(as_of)s,
@@ -71,15 +90,15 @@ opened as (
         %(window_end)s,
         %(force)s,
         %(dry_run)s,
-        leased.configured_at,
+        planned.configured_at,
         %(clock)s
-    from leased
-    where leased.id not in (select begun.calendar_id from begun)
+    from planned
+    where planned.id not in (select begun.calendar_id from begun)
 )
 
 select
     calendars.id,
     calendars.name
 from calimport.calendars as calendars
-inner join due on calendars.id = due.id
+where calendars.id in (select free.id from free) or (%(waits)s and calendars.id in (select due.id from due))
 order by calendars.id

@@ -32,6 +32,13 @@ class CalimportPlugin(AirflowPlugin):  # type: ignore[misc]  # mypy does not fol
     ]
 
     @cached_property
+    def timetables(self) -> list[Any]:
+        """Read where DAGs are serialized or scheduled; not by tasks."""
+        from calimport.timetables import EachDayOfABackfill
+
+        return [EachDayOfABackfill]
+
+    @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Read by the API server alone. It would not start if this raised."""
         return [

@@ -40,10 +40,12 @@
     ├── ImportInterrupted             ours, passing: the next run heals it
     │   ├── DatabaseUnavailable       the `calimport_db` connection does not lead to a database: retry
     │   ├── LeaseLost                 another run holds the calendar now
+    │   │   └── CalendarBusy          … and the run that wants it waits
     │   ├── FeedOutdated              a newer feed was imported meanwhile
     │   ├── MirrorLost                what is stored of the calendar cannot be read: the next run fetches all of it
     │   └── StagingLost               staged rows are gone (a database restart empties unlogged tables)
     ├── RemindersFailed               the notifier did not take some reminders: the next minute tries them again
+    ├── AlertsFailed                  the notifier did not take a digest: the next run tries again
     └── InternalError                 a fault of ours, for that calendar alone; the log has the traceback
 
 ``str(error)`` is the sentence for the calendar's owner: no jargon, no secret, nothing they cannot act on.
@@ -238,6 +240,10 @@ class RemindersFailed(CalimportError):
     sentence = "Some reminders could not be sent. They are tried again in a minute."
 
 
+class AlertsFailed(CalimportError):
+    sentence = "The alert about broken calendars could not be sent. The next run tries again."
+
+
 class ImportInterrupted(CalimportError):
     sentence = "The import was interrupted. The next run will do it."
 
@@ -248,6 +254,10 @@ class DatabaseUnavailable(ImportInterrupted):
 
 class LeaseLost(ImportInterrupted):
     sentence = "Another run is importing this calendar just now."
+
+
+class CalendarBusy(LeaseLost):
+    sentence = "Another run is importing this calendar just now. This one waits for it."
 
 
 class FeedOutdated(ImportInterrupted):

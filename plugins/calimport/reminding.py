@@ -13,21 +13,18 @@ reminder, since a notifier renders its templates in place; they see ``reminder``
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from calimport import database
-from calimport.errors import ConfigurationError, RemindersFailed
+from calimport import database, notifiers
+from calimport.errors import RemindersFailed
+from calimport.notifiers import Notifier
 from calimport.settings import Settings
 
 log = logging.getLogger(__name__)
-
-#: What Airflow's ``BaseNotifier`` is when called: it takes the context that its templates see.
-Notifier = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -44,17 +41,7 @@ def load(name: str) -> Callable[[], Notifier]:
 
     :raises ConfigurationError: there is no such function.
     """
-    if not name:
-        return lambda: _log
-    module, _, function = name.rpartition(".")
-    try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"CALIMPORT_REMINDER_NOTIFIER: {name!r} cannot be loaded: {error}.") from error
-    if not callable(found):
-        raise ConfigurationError(f"CALIMPORT_REMINDER_NOTIFIER: {name!r} is no function.")
-    make: Callable[[], Notifier] = found
-    return make
+    return notifiers.load("CALIMPORT_REMINDER_NOTIFIER", name, _log)
 
 
 def send_due(

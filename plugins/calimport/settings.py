@@ -50,6 +50,8 @@ class Settings:
     max_pages: int = 400
     #: How long a run may hold a calendar before another may take it.
     lease_seconds: float = 1800.0
+    #: How long a run waits for a calendar that others hold before that calendar fails in it.
+    lease_patience: float = 21600.0
     #: Share of the run's calendars that may fail before the run itself turns red.
     failure_threshold: float = 0.5
     #: Deletions are held when they are more than this many and more than this share of the window's rows …
@@ -67,6 +69,8 @@ class Settings:
     ignore_marker: str = "#placecal-ignore"
     #: Dotted name of a function that says where an address lies (see :mod:`calimport.geocoding`). Empty: none.
     geocoder: str = ""
+    #: Dotted name of a function that makes the notifier for alerts (see :mod:`calimport.alerting`). Empty: the log.
+    alert_notifier: str = ""
     #: Dotted name of a function that makes the notifier for reminders (see :mod:`calimport.reminding`). Empty: the log.
     reminder_notifier: str = ""
     #: A reminder that is later than this is marked as missed and not sent.

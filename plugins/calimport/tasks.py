@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from calimport import database, reminding
+from calimport import alerting, database, reminding
 from calimport.errors import ConfigurationError
 from calimport.settings import Settings
 from calimport.steps.runs import RunKey, Step
@@ -50,8 +50,31 @@ def as_of() -> datetime:
 def run_params() -> dict[str, Any]:
     """The run's params, as :func:`calimport.steps.plan.plan` takes them.
 
+    A run that is told what to import waits for calendars that others hold; one that takes what is due leaves them to
+    the next.
+
     :raises ConfigurationError: the run's configuration has a key that is none of the params: Airflow lets it pass.
     """
+    given = _params()
+    return {**given, "waits": any(given[name] for name in ("calendars", "window_start", "window_end", "force"))}
+
+
+def backfill_params() -> dict[str, Any]:
+    """Likewise for a run that stands for the day of its logical date: in each calendar's zone, midnight to midnight.
+
+    :raises ConfigurationError: the run has no logical date.
+    """
+    from airflow.sdk import get_current_context
+
+    day = get_current_context()["dag_run"].logical_date
+    if day is None:
+        raise ConfigurationError("A run of this DAG stands for a day: give it a logical date, or start a backfill.")
+    start = day.astimezone(UTC).date()
+    end = start + timedelta(days=1)
+    return {**_params(), "window_start": start.isoformat(), "window_end": end.isoformat(), "waits": True}
+
+
+def _params() -> dict[str, Any]:
     from airflow.sdk import get_current_context
 
     context = get_current_context()
@@ -86,9 +109,37 @@ def send_reminders() -> dict[str, int]:
     return asdict(sent)
 
 
-def emit_metrics(result: Report) -> None:
-    """Send the run's counts through Airflow's own metrics (StatsD or OpenTelemetry), as ``calimport.*``."""
+def send_alerts() -> dict[str, int]:
+    """Send the digest of calendars whose state has changed; how many it names, for XCom.
+
+    :raises AlertsFailed: the notifier did not take it.
+    """
+    from airflow.sdk import get_current_context
+
+    settings = Settings.from_environment()
+    context = get_current_context()
+    with database.connect(autocommit=True) as connection:
+        digest = alerting.send_changes(
+            connection, alerting.load(settings), clock=datetime.now(UTC), context=dict(context)
+        )
+    return {"broken": len(digest.broken), "recovered": len(digest.recovered)}
+
+
+def emit_metrics(step: Step, result: Report) -> None:
+    """Send what became of the run through Airflow's own metrics (StatsD or OpenTelemetry), as ``calimport.*``.
+
+    Their names are in docs/operations.md.
+    """
     from airflow.sdk.observability.stats import Stats
 
     for name, value in result.counts().items():
         Stats.gauge(f"calimport.run.{name}", value)
+    Stats.incr("calimport.imports", result.imported + result.unchanged)
+    Stats.incr("calimport.changes", result.changed)
+    Stats.incr("calimport.failures", len(result.failed))
+    Stats.incr("calimport.requests", result.requests)
+    Stats.incr("calimport.bytes", result.bytes)
+    for name, seconds in result.seconds.items():
+        Stats.timing(f"calimport.step.{name}", timedelta(seconds=seconds))
+    for name, value in (database.run(step.connection, "freshness_summary").fetchone() or {}).items():
+        Stats.gauge(f"calimport.calendars.{name}", value)

@@ -88,7 +88,7 @@ class ParseContext:
     """What parsing depends on besides the bytes."""
 
     window: Window
-    #: The run's time: what ended before it is past.
+    #: When the feed was fetched (or the run's time, where that is later): what ended before it is past.
     as_of: datetime
     #: The calendar's zone (IANA): configured, else the feed's own, else UTC. Floating times and dates lie here.
     timezone: str
@@ -113,7 +113,7 @@ class Parsed:
     title: str | None = None
     color: str | None = None
     #: The end of the oldest past single event, where only the feed itself shows how much of its past a source
-    #: publishes; the run's time where it shows none. None: the source publishes all of its past.
+    #: publishes; the present where it shows none. None: the source publishes all of its past.
     #: The absence of an event that ended before proves nothing …
     published_from: datetime | None = None
     #: … unless its UID is still there, with a date that lies behind too: these UIDs, where `published_from` is given.

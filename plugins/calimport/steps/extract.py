@@ -7,13 +7,15 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
 import httpx
 
 from calimport import privacy
 from calimport.budgets import Rate, host_key
-from calimport.errors import CalimportError, SourceUnsupported
+from calimport.errors import CalendarBusy, CalimportError, SourceUnsupported
 from calimport.fetching import Http, http_url
 from calimport.hosts import host
 from calimport.normalizing import VERSION
@@ -27,6 +29,9 @@ from calimport.windows import Window
 
 log = logging.getLogger(__name__)
 
+#: Between two looks at whether calendars that another run holds are free.
+WAIT: Final = timedelta(seconds=20)
+
 
 def extract(step: Step, calendar_ids: Sequence[int], transport: httpx.AsyncBaseTransport | None = None) -> int:
     """Fetch each calendar; return how many are left for normalize.
@@ -34,8 +39,10 @@ def extract(step: Step, calendar_ids: Sequence[int], transport: httpx.AsyncBaseT
     A calendar whose feed, window, configuration and code are those of its last import is done here.
 
     :param transport: replaces the network, for replay and for tests.
+    :raises CalendarBusy: others hold calendars of the batch, and it is not yet time to give them up.
     :raises CalimportError: nothing is left, and something failed.
     """
+    _take(step, calendar_ids)
     errors: dict[str, CalimportError] = {}
     left = asyncio.run(_extract_all(step, calendar_ids, transport, errors))
     raise_if_none_left(errors, left)
@@ -54,7 +61,6 @@ async def _extract_all(
 
     async def one(calendar_id: int) -> None:
         async with slots:
-            step.run("open_attempt", calendar_id=calendar_id, clock=step.clock)
             run = step.load(calendar_id)
             with recorded(step, run, errors):
                 step.take(run)
@@ -65,6 +71,26 @@ async def _extract_all(
         budget.prepare(_first_slots(step, calendar_ids))
         await asyncio.gather(*(one(calendar_id) for calendar_id in calendar_ids))
     return len(left)
+
+
+def _take(step: Step, calendar_ids: Sequence[int]) -> None:
+    """Open the attempts, and take every lease of the batch or none.
+
+    Those that others still hold when patience is at its end fail one by one, and the rest goes on.
+    """
+    for calendar_id in calendar_ids:
+        step.run("open_attempt", calendar_id=calendar_id, clock=step.clock)
+    busy = step.run(
+        "take_batch",
+        calendar_ids=list(calendar_ids),
+        owner=step.key.owner,
+        clock=step.clock,
+        lease_until=step.clock + step.settings.lease,
+    ).fetchall()
+    patience = timedelta(seconds=step.settings.lease_patience)
+    if any(row["waits_since"] is None or step.clock < row["waits_since"] + patience for row in busy):
+        names = ", ".join(row["name"] for row in busy)
+        raise CalendarBusy(detail=f"waiting for {names}", retry_after=WAIT.total_seconds())
 
 
 def _first_slots(step: Step, calendar_ids: Sequence[int]) -> dict[str, Rate]:

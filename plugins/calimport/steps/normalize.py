@@ -86,7 +86,7 @@ def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
         kind=feed[0],
         context=ParseContext(
             window=Window(run.window_start, run.window_end),
-            as_of=run.as_of,
+            as_of=_present(run),
             timezone=run.run_timezone or "UTC",
             timezone_source=run.timezone_source or "default",
             max_occurrences=step.settings.max_occurrences,
@@ -141,6 +141,11 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
     )
 
 
+def _present(run: Run) -> datetime:
+    """What ended before it is past: a feed shows what was published when it was fetched."""
+    return max(run.as_of, run.fetched_at or run.as_of)
+
+
 def _published_from(run: Run, normalized: Normalized) -> datetime | None:
     """Since when the source publishes its past: as far back as this feed goes, or as the last one went.
 
@@ -149,13 +154,14 @@ def _published_from(run: Run, normalized: Normalized) -> datetime | None:
     published_from = normalized.parsed.published_from
     if published_from is None or run.feed_retention is None:
         return published_from
-    return min(published_from, run.as_of - run.feed_retention)
+    return min(published_from, _present(run) - run.feed_retention)
 
 
 def _retention(run: Run, normalized: Normalized) -> timedelta | None:
     """How far back this feed goes; None where it has no past event, or where the source publishes all."""
     published_from = normalized.parsed.published_from
-    return run.as_of - published_from if published_from is not None and published_from < run.as_of else None
+    present = _present(run)
+    return present - published_from if published_from is not None and published_from < present else None
 
 
 def _has_older(step: Step, run: Run, published_from: datetime) -> bool:

@@ -34,11 +34,13 @@ def plan(
     window_end: str | None = None,
     force: bool = False,
     dry_run: bool = False,
+    waits: bool = False,
 ) -> list[Batch]:
     """Take the lease of each calendar that is due, open its run, and return the batches.
 
     :param as_of: the run's time; windows are counted from it.
     :param calendars: names or ids; empty: all that are due, or with ``force`` or a window all that are enabled.
+    :param waits: take no lease and leave no calendar out that another run holds: extract waits for it.
     :param window_start: a date or an instant; None: by each calendar's own window. So too ``window_end``.
     :raises ConfigurationError: a name is not known, or a bound of the window is neither a date nor an instant.
     :raises SchemaMismatch: the database's schema is not the one of this code.
@@ -61,6 +63,7 @@ def plan(
             window_end=window_end or None,
             force=force,
             dry_run=dry_run,
+            waits=waits,
         ).fetchall()
     if wanted is not None and len(taken) < len(wanted):
         busy = sorted(set(wanted) - {row["id"] for row in taken})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +28,12 @@ class Report:
     updated: int
     deleted: int
     held: int
+    #: Calendars whose source does not publish all of the window: what ended before may be gone or not.
+    past_unknown: int
+    requests: int
+    bytes: int
+    #: Seconds of work by step, of all calendars together.
+    seconds: dict[str, float]
 
     @property
     def changed(self) -> int:
@@ -33,7 +41,8 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """Plain numbers, for XCom, metrics and the asset event."""
-        return {**asdict(self), "failed": len(self.failed)}
+        numbers = {name: value for name, value in asdict(self).items() if name != "seconds"}
+        return {**numbers, "failed": len(self.failed)}
 
 
 def report(step: Step) -> Report:
@@ -47,18 +56,12 @@ def report(step: Step) -> Report:
     clusters.refresh(step.connection)
     for row in rows:
         _log(row)
-    made = [row for row in rows if row["outcome"] in ("imported", "planned")]
-    return Report(
-        calendars=len(rows),
-        imported=sum(row["outcome"] == "imported" for row in rows),
-        unchanged=sum(row["outcome"] == "unchanged" for row in rows),
-        planned=sum(row["outcome"] == "planned" for row in rows),
-        failed=[row["name"] for row in rows if row["outcome"] == "failed"],
-        inserted=sum(row["inserted"] or 0 for row in made),
-        updated=sum(row["updated"] or 0 for row in made),
-        deleted=sum(row["deleted"] or 0 for row in made),
-        held=sum(row["held"] or 0 for row in made),
-    )
+    return _counted(rows)
+
+
+def outcomes(step: Step) -> Report:
+    """The counts of a run whose report is done."""
+    return _counted(step.run("report_runs").fetchall())
 
 
 def judge(result: Report, failure_threshold: float) -> None:
@@ -69,6 +72,28 @@ def judge(result: Report, failure_threshold: float) -> None:
     if result.calendars and len(result.failed) > failure_threshold * result.calendars:
         names = ", ".join(result.failed[:10]) + (" …" if len(result.failed) > 10 else "")
         raise ImportFailed(f"{len(result.failed)} of {result.calendars} calendars failed: {names}")
+
+
+def _counted(rows: Sequence[Mapping[str, Any]]) -> Report:
+    made = [row for row in rows if row["outcome"] in ("imported", "planned")]
+    seconds: Counter[str] = Counter()
+    for row in rows:
+        seconds.update(row["seconds"])
+    return Report(
+        calendars=len(rows),
+        imported=sum(row["outcome"] == "imported" for row in rows),
+        unchanged=sum(row["outcome"] == "unchanged" for row in rows),
+        planned=sum(row["outcome"] == "planned" for row in rows),
+        failed=[row["name"] for row in rows if row["outcome"] == "failed"],
+        inserted=sum(row["inserted"] or 0 for row in made),
+        updated=sum(row["updated"] or 0 for row in made),
+        deleted=sum(row["deleted"] or 0 for row in made),
+        held=sum(row["held"] or 0 for row in made),
+        past_unknown=sum(row["past_unknown_before"] is not None for row in made),
+        requests=sum(row["requests"] for row in rows),
+        bytes=sum(row["bytes_received"] for row in rows),
+        seconds=dict(seconds),
+    )
 
 
 def _log(row: dict[str, Any]) -> None:
@@ -88,3 +113,9 @@ def _log(row: dict[str, Any]) -> None:
             row["held"],
             row["quarantined"],
         )
+        if row["past_unknown_before"] and row["requested"]:
+            log.info(
+                "%s: its source does not publish what ended before %s: of that, nothing was deleted",
+                row["name"],
+                row["past_unknown_before"],
+            )
