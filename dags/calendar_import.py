@@ -29,6 +29,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, Param, dag
 
+from calimport.deadlines import run_takes_long
 from calimport.import_tasks import DEFAULT_ARGS, alert, common_params, import_batch, judge, report
 from calimport.operators import step_task
 
@@ -50,7 +51,7 @@ MOMENT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$"
         name="import takes long",
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(minutes=15),
-        callback=AsyncCallback("calimport.alerting.run_takes_long"),
+        callback=AsyncCallback(run_takes_long),
     ),
     # Before backfills, where both wait for a slot.
     default_args={**DEFAULT_ARGS, "priority_weight": 10},

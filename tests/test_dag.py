@@ -1,4 +1,4 @@
-"""What must hold of the DAG file however it is written: it is parsed as Airflow does, in a process of its own."""
+"""What must hold of the DAG files that import: each is parsed as Airflow does, in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.exceptions import ParamValidationError
 
 bag = DagBag(sys.argv[1])
-dag = bag.dags["calendar_import"]
+(dag,) = bag.dags.values()
 
 def accepts(name, value):
     try:
@@ -51,6 +51,7 @@ def facts(task):
         "is_mapped": task.get_closest_mapped_task_group() is not None,
         "documented": bool(task.python_callable.__doc__),
         "downstream": sorted(task.downstream_task_ids),
+        "links": [link.name for link in task.operator_extra_links],
     }
 
 errors = import_module("calimport.errors")
@@ -58,7 +59,10 @@ policy = dag.get_task("plan").retry_policy
 print(json.dumps({
     "import_errors": bag.import_errors,
     "dags": sorted(bag.dags),
-    "schedule": dag.timetable.expression,
+    "schedule": getattr(dag.timetable, "expression", None) if "import" in dag.dag_id else dag.timetable.summary,
+    "allowed_run_types": sorted(kind.value for kind in dag.allowed_run_types),
+    "deadline": [alert.name for alert in dag.deadline or ()],
+    "paused": dag.is_paused_upon_creation,
     "catchup": dag.catchup,
     "max_active_runs": dag.max_active_runs,
     "dagrun_timeout": dag.dagrun_timeout.total_seconds(),
@@ -108,8 +112,8 @@ TRIES: list[tuple[str, Any, bool]] = [
     ("dry_run", None, False),
 ]
 
-TASKS = ["plan", "import.extract", "import.normalize", "import.diff", "import.apply", "report"]
-MAPPED = TASKS[1:-1]
+TASKS = ["plan", "import.extract", "import.normalize", "import.diff", "import.apply", "report", "judge", "alert"]
+MAPPED = TASKS[1:5]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +128,12 @@ def parsed(home: Home) -> dict[str, Any]:
     return facts
 
 
+@pytest.fixture(scope="module")
+def backfill(home: Home) -> dict[str, Any]:
+    facts: dict[str, Any] = python(home, PARSE, str(ROOT / "dags" / "calendar_backfill.py"), stdin="[]")
+    return facts
+
+
 def test_parses_without_an_error_into_one_dag(parsed):
     assert (parsed["import_errors"], parsed["dags"]) == ({}, [DAG])
 
@@ -134,16 +144,57 @@ def test_runs_every_five_minutes_one_run_at_a_time_and_makes_up_for_none(parsed)
     assert settings == {"schedule": "*/5 * * * *", "catchup": False, "max_active_runs": 1, "dagrun_timeout": 7200.0}
 
 
+def test_the_schedule_is_a_setting(home):
+    parsed = python(home, PARSE, str(FILE), stdin="[]", CALIMPORT_SCHEDULE="0 * * * *")
+
+    assert (parsed["schedule"], parsed["import_errors"]) == ("0 * * * *", {})
+
+
+def test_a_run_that_takes_long_is_told_of(parsed):
+    assert parsed["deadline"] == ["import takes long"]
+
+
+def test_the_five_minute_dag_may_be_started_in_every_way_but_a_backfill(parsed):
+    assert parsed["allowed_run_types"] == [
+        "asset_materialization",
+        "asset_triggered",
+        "manual",
+        "operator_triggered",
+        "scheduled",
+    ]
+
+
+def test_the_backfill_dag_has_the_same_tasks_and_runs_by_a_backfill_alone(parsed, backfill):
+    """It has no alert of its own: the next run of the schedule tells of what it broke."""
+    tasks = [task for task in TASKS if task != "alert"]
+
+    assert (backfill["import_errors"], backfill["dags"], list(backfill["tasks"])) == ({}, ["calendar_backfill"], tasks)
+    assert {name: backfill["tasks"][name] for name in MAPPED} == {name: parsed["tasks"][name] for name in MAPPED}
+    assert (backfill["schedule"], backfill["allowed_run_types"], backfill["paused"]) == (
+        "backfill only",
+        ["backfill", "scheduled"],
+        False,
+    )
+    assert backfill["params"] == {"calendars": [], "force": False, "dry_run": False}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_instance_links_the_calendars_pages(parsed, task):
+    assert parsed["tasks"][task]["links"] == ["Calendars"]
+
+
 def test_tasks_follow_each_other_in_the_order_of_the_design(parsed):
     order = {name: task["downstream"] for name, task in parsed["tasks"].items()}
 
     assert order == {
-        "plan": [*sorted(MAPPED), "report"],
+        "plan": [*sorted(MAPPED), "judge", "report"],
         "import.extract": ["import.normalize"],
         "import.normalize": ["import.diff"],
         "import.diff": ["import.apply"],
         "import.apply": ["report"],
-        "report": [],
+        "report": ["alert", "judge"],
+        "judge": [],
+        "alert": [],
     }
 
 
@@ -183,14 +234,14 @@ def test_only_report_runs_whatever_became_of_the_others(parsed):
 
 
 def test_explains_itself_in_the_web_page(parsed):
-    names = ("plan", "extract", "normalize", "diff", "apply", "report")
+    names = ("plan", "extract", "normalize", "diff", "apply", "report", "judge", "alert")
 
     assert [name for name in names if f"**{name}**" not in parsed["doc_md"]] == []
 
 
 def test_every_param_has_a_default_and_a_description(parsed):
     assert (parsed["params"], parsed["untold"]) == (
-        {"calendars": [], "window_start": None, "window_end": None, "force": False, "dry_run": False},
+        {"calendars": [], "force": False, "dry_run": False, "window_start": None, "window_end": None},
         [],
     )
 
@@ -227,7 +278,10 @@ def test_parsing_the_dag_imports_no_library_that_only_tasks_need(modules, librar
 def modules(home: Home, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Modules that our DAG file imports, beyond what Airflow imports for any DAG file."""
     plain = tmp_path_factory.mktemp("dags") / "plain.py"
-    plain.write_text("from airflow.sdk import Asset, AssetAlias, ExceptionRetryPolicy, Param, RetryRule, dag, task\n")
+    plain.write_text(
+        "from airflow.sdk import Asset, AssetAlias, ExceptionRetryPolicy, Param, RetryRule, dag, task\n"
+        "@task\ndef f(): ..."
+    )
     return set(python(home, IMPORT, str(FILE))) - set(python(home, IMPORT, str(plain)))
 
 
@@ -239,12 +293,12 @@ def classes(root: type[errors.CalimportError]) -> Iterator[type[errors.Calimport
         yield from classes(below)
 
 
-def python(home: Home, code: str, *arguments: str, stdin: str = "") -> Any:
+def python(home: Home, code: str, *arguments: str, stdin: str = "", **settings: str) -> Any:
     """The JSON that a Python program prints last."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
-        env=home.environment(),
+        env=home.environment(**settings),
         input=stdin,
         capture_output=True,
         text=True,

@@ -122,16 +122,6 @@ def send(digest: Digest, make_notifier: Callable[[], Notifier], context: Mapping
         raise AlertsFailed(detail=type(error).__name__) from error
 
 
-async def run_takes_long(context: Mapping[str, Any], **_: Any) -> None:
-    """The callback of the DAG's deadline: runs in Airflow's triggerer."""
-    import asyncio
-    from datetime import UTC
-
-    run = context["dag_run"]
-    sentence = f"The run {run['dag_run_id']} of {run['dag_id']} has been at work for longer than it should."
-    await asyncio.to_thread(send, Digest(datetime.now(UTC), about_run=sentence), load(Settings.from_environment()))
-
-
 def _contact(row: Mapping[str, Any]) -> str:
     return row["contact_email"] or row["user_name"] or "unknown"
 

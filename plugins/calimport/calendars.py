@@ -68,6 +68,8 @@ class CalendarConfig(values.Config):
     """Window: whole days after today."""
     interval: values.Interval = timedelta(minutes=5)
     """How long after one import the next is due: `5m`, `1h30m`, `1d`, or a number of minutes."""
+    freshness_target: values.Interval | None = None
+    """How old its events may be before it counts as late: `2h`. Without it: three intervals, two hours at least."""
     enabled: bool = True
     """`false` while paused."""
     private_events: str = "skip"

@@ -79,15 +79,12 @@ def extract(batch: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
     from calimport.errors import CalendarBusy
-    from calimport.steps.extract import WAIT, extract
-    from calimport.tasks import current_step
+    from calimport.tasks import extract_when_free
 
     try:
-        with current_step() as step:
-            left = extract(step, batch["calendar_ids"])
+        left = extract_when_free(batch["calendar_ids"])
     except CalendarBusy as busy:
-        print(f"{busy} ({busy.detail})")
-        raise AirflowRescheduleException(datetime.now(UTC) + WAIT) from busy
+        raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=busy.retry_after or 0)) from busy
     if not left:
         raise AirflowSkipException("Nothing has changed.")
 

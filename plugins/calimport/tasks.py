@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from calimport import alerting, database, reminding
-from calimport.errors import ConfigurationError
+from calimport.errors import CalendarBusy, ConfigurationError
 from calimport.settings import Settings
 from calimport.steps.runs import RunKey, Step
 
 if TYPE_CHECKING:
     from calimport.steps.report import Report
 
+log = logging.getLogger(__name__)
+
+#: Seconds.
+_WAIT_HERE = 10
 #: Airflow's name for a run that `airflow tasks test` makes up for one task and removes when the task ends.
 _MADE_UP = "__airflow_temporary_run_"
 
@@ -36,6 +42,25 @@ def current_step() -> Iterator[Step]:
                 clock=datetime.now(UTC),
                 settings=Settings.from_environment(),
             )
+
+
+def extract_when_free(calendar_ids: Sequence[int]) -> int:
+    """:func:`calimport.steps.extract.extract`, once no other run holds a calendar of the batch.
+
+    :raises CalendarBusy: one still does after some seconds, for which waiting here costs less than another process.
+    """
+    from calimport.steps.extract import extract
+
+    deadline = time.monotonic() + _WAIT_HERE
+    while True:
+        try:
+            with current_step() as step:
+                return extract(step, calendar_ids)
+        except CalendarBusy as busy:
+            if time.monotonic() > deadline:
+                log.info("%s (%s)", busy, busy.detail)
+                raise
+        time.sleep(1)
 
 
 def as_of() -> datetime:

@@ -1,5 +1,5 @@
 -- Calendars whose state is another than the one that was last told; those that a run holds have none yet, and paused ones
--- trouble nobody. Reads: calendars, users, partners, places.
+-- trouble nobody. One that was configured anew is well again once it has been fetched since. Reads: calendars, users, partners, places.
 select
     calendars.id as calendar_id,
     calendars.name as calendar,
@@ -20,4 +20,5 @@ where
     calendars.enabled
     and calendars.state in ('idle', 'error', 'bad_source')
     and calendars.state <> calendars.told_state
+    and (calendars.state <> 'idle' or calendars.fetched_at >= calendars.configured_at)
 order by calendars.name

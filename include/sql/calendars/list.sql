@@ -25,6 +25,7 @@ select
     wanted.days_back,
     wanted.days_ahead,
     wanted.import_interval,
+    wanted.freshness_target,
     wanted.enabled,
     wanted.private_events,
     wanted.attendees_policy,

@@ -28,6 +28,7 @@ set
     days_back = %(days_back)s,
     days_ahead = %(days_ahead)s,
     import_interval = %(interval)s,
+    freshness_target = %(freshness_target)s,
     enabled = %(enabled)s,
     private_events = %(private_events)s,
     attendees_policy = %(attendees_policy)s,

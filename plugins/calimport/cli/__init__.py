@@ -19,6 +19,7 @@ _CONTEXT: Final = "_AIRFLOW_PROCESS_CONTEXT"
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "calendars": ("calimport.cli.calendars", "calendars", "Add, list, change, pause and check calendars."),
     "connect": ("calimport.cli.connect", "connect", "Try a sign-in or a key, and store it as an Airflow connection."),
+    "doctor": ("calimport.cli.doctor", "doctor", "Check the installation, and say what to do."),
     "duplicates": (
         "calimport.cli.duplicates",
         "duplicates",
@@ -37,6 +38,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
         "Print or apply what this version makes of stored feeds.",
     ),
     "replay": ("calimport.cli.replay", "replay", "Print or apply what the feed of another time gives."),
+    "status": ("calimport.cli.status", "status", "Print how all calendars are, and those in trouble."),
     "tokens": ("calimport.cli.tokens", "tokens", "Create, list and revoke secret addresses of exports."),
     "undo": ("calimport.cli.undo", "undo", "Set back what a run changed."),
 }
