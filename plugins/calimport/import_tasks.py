@@ -7,6 +7,7 @@ and what a task needs is imported when it runs.
 # mypy: disable-error-code="untyped-decorator"
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,6 +47,8 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_policy": RETRIES,
     "execution_timeout": timedelta(minutes=30),
 }
+if queue := os.environ.get("CALIMPORT_QUEUE"):  # else Airflow's own [operators] default_queue
+    DEFAULT_ARGS["queue"] = queue
 
 
 def common_params() -> dict[str, Param]:

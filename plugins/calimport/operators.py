@@ -24,10 +24,9 @@ class CalendarLink(BaseOperatorLink):  # type: ignore[misc]  # mypy does not fol
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Called in the task's process when the task ends, however it ends."""
         batch = (getattr(operator, "op_kwargs", None) or {}).get("batch")
-        run = {"run": ti_key.run_id, "dag": ti_key.dag_id}
         if batch and len(batch["calendar_ids"]) == 1:
-            return f"{PAGES}calendar?{urlencode({'id': batch['calendar_ids'][0], **run})}#runs"
-        return f"{PAGES}?{urlencode(run)}"
+            return f"{PAGES}calendar?id={batch['calendar_ids'][0]}#runs"
+        return f"{PAGES}?{urlencode({'run': ti_key.run_id, 'dag': ti_key.dag_id})}"
 
 
 class StepOperator(_PythonDecoratedOperator):  # type: ignore[misc]
