@@ -72,7 +72,7 @@ def test_a_setting_that_makes_no_sense(connection, monkeypatch):
 
 
 def test_a_schema_that_lacks_a_migration(connection):
-    connection.execute("delete from calimport.schema_migrations where name like '0020%'")
+    connection.execute("delete from calimport.schema_migrations where name like '0021%'")
     connection.commit()
 
     found = wrong()

@@ -21,8 +21,8 @@ def status(form: str) -> None:
     """Print how all calendars are: by state, late, held, the last run, the next due; and those in trouble."""
     with database.connect() as connection:
         database.check_schema(connection)
-        counts = database.run(connection, "status").fetchone() or {}
-        troubled = database.run(connection, "status_troubled", most=_MOST).fetchall()
+        counts = database.run(connection, "calendars/status").fetchone() or {}
+        troubled = database.run(connection, "calendars/troubled", most=_MOST).fetchall()
     if form == "json":
         document = {**counts, "troubled": troubled}
         click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=datetime.isoformat))
