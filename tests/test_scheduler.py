@@ -49,10 +49,12 @@ def test_a_run_has_a_bounded_number_of_task_instances(stack, many):
     tasks = [task for task, _ in stack.tries(many.run_id)]
 
     assert {task: tasks.count(task) for task in sorted(set(tasks))} == {
+        "alert": 1,
         "import.apply": MAX_BATCHES,
         "import.diff": MAX_BATCHES,
         "import.extract": MAX_BATCHES,
         "import.normalize": MAX_BATCHES,
+        "judge": 1,
         "plan": 1,
         "report": 1,
     }
@@ -119,10 +121,12 @@ def test_clearing_a_red_instance_imports_exactly_its_calendars_again(stack, many
     after = stack.tries(many.run_id)
     assert (state, after[("import.apply", RED_BATCH)][1]) == ("success", "success")
     assert sorted(task for task in after if after[task] != before[task]) == [
+        ("alert", -1),
         ("import.apply", RED_BATCH),
         ("import.diff", RED_BATCH),
         ("import.extract", RED_BATCH),
         ("import.normalize", RED_BATCH),
+        ("judge", -1),
         ("report", -1),
     ]
     assert sorted(asked.path for asked in web.asked) == sorted(f"/many/{number}.ics" for number in batch)
