@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from calimport import alerting
 from calimport.alerting import Digest, send_changes
+from calimport.deadlines import run_takes_long
 from calimport.errors import AlertsFailed, ConfigurationError, FeedNotFound, FeedServerError
 from calimport.settings import Settings
 from tests.importing import NOW, feed
@@ -205,3 +207,12 @@ def test_a_calendar_that_was_never_fetched_is_late_by_and_by(importer):
     importer.connection.execute("update calimport.calendars set created_at = now() - interval '3 hours'")
 
     assert freshness(importer) == [("club", True, None, timedelta(hours=2))]
+
+
+def test_a_run_that_takes_too_long_is_told_of_by_the_same_notifier(monkeypatch, caplog):
+    """What Airflow's triggerer calls when the DAG's deadline has passed."""
+    context = {"dag_run": {"dag_id": "calendar_import", "dag_run_id": "scheduled__2026-11-18"}}
+
+    asyncio.run(run_takes_long(context))
+
+    assert "The run scheduled__2026-11-18 of calendar_import has been at work for longer than it should." in caplog.text
