@@ -5,6 +5,8 @@ What a recording lacks of what the import can do without, it does without.
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from calimport.errors import RequestNotRecorded
@@ -14,7 +16,13 @@ from tests.recordings import recording
 EVENTBRITE = "https://www.eventbriteapi.com/v3"
 TICKETSOURCE = "https://api.ticketsource.io/events"
 OUTSAVVY = "https://www.outsavvy.com"
+VENUE = "https://www.ticketsource.co.uk/fairfield-hall"
 TALK = '{"data": [{"id": "d", "attributes": {"start": "2026-07-01T10:00:00Z"}}]}'
+
+
+def page_of(name: str, start: str) -> str:
+    event = {"@type": "Event", "name": name, "startDate": start, "url": f"{VENUE}/tour/e-abc"}
+    return f'<html><script type="application/ld+json">{json.dumps(event)}</script></html>'
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,19 @@ TALK = '{"data": [{"id": "d", "attributes": {"start": "2026-07-01T10:00:00Z"}}]}
             },
             "ticketsource",
             ["07-01 10:00", "07-01 10:00"],
+        ),
+        (
+            # Somebody recorded the site's pages, not its API.
+            "https://www.ticketsource.co.uk/fairfield-hall",
+            {
+                f"{VENUE}": "<html><a href='/fairfield-hall/tour/e-abc'>Tour</a><a href='/about'>About</a></html>",
+                f"{VENUE}/tour/e-abc": "<html><a href='/fairfield-hall/tour/2026-07-01/10:00/t-aaa'>1</a>"
+                "<a href='/fairfield-hall/tour/2026-07-02/10:00/t-bbb'>2</a><a href='/x/t-gone'>3</a></html>",
+                f"{VENUE}/tour/2026-07-01/10:00/t-aaa": page_of("Tour", "2026-07-01T10:00"),
+                f"{VENUE}/tour/2026-07-02/10:00/t-bbb": page_of("Tour", "2026-07-02T10:00"),
+            },
+            "ticketsource",
+            ["07-01 09:00", "07-02 09:00"],
         ),
         (
             "https://www.tickettailor.com/events/runners",

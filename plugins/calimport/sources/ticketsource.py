@@ -3,17 +3,24 @@
 An API key belongs to one account, so the key says whose events come; the address is where their pages lie. Each event
 costs two more calls, for its dates and its venues. Without either the fetch is not complete.
 
+A recording may hold the site's own pages in the API's place: the venue's page links its events, these their dates, and
+the page of a date describes it in JSON-LD.
+
 https://www.ticketsource.io/working-with-events
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any, Final
 
 from calimport import json_text
 from calimport.completeness import Page, objects, pages, part
 from calimport.errors import RequestNotRecorded
 from calimport.fetching import Auth, Http
+from calimport.hosts import origin
+from calimport.sources import json_ld, ld_json, web_page
 from calimport.sources.address_lines import address_line
 from calimport.sources.api_keys import api_key, identity, refused_keys
 from calimport.sources.base import Feed, FetchRequest, ParseContext, Parsed
@@ -26,6 +33,9 @@ RETAINS_PAST: Final = True
 _EVENTS: Final = "https://api.ticketsource.io/events"
 _PAGE_SIZE: Final = 100
 _ZONE: Final = "Europe/London"
+#: The pages of an event and of one of its dates.
+_EVENT_PAGE: Final = re.compile(r"^https://(?:www\.)?ticketsource\.[\w.]+/.*/e-[a-z0-9]+$", re.IGNORECASE)
+_DATE_PAGE: Final = re.compile(r"^https://(?:www\.)?ticketsource\.[\w.]+/.*/t-[a-z0-9]+$", re.IGNORECASE)
 _ADDRESS: Final = ("line_1", "line_2", "line_3", "line_4", "postcode")
 
 
@@ -40,7 +50,10 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     auth = Auth.basic(key) if key else None
     with refused_keys("TicketSource"):
         paging = {"per_page": str(_PAGE_SIZE)}
-        listed = await _all(http, _EVENTS, auth, what="events", params=paging | {"page": "1"}, following=paging)
+        try:
+            listed = await _all(http, _EVENTS, auth, what="events", params=paging | {"page": "1"}, following=paging)
+        except RequestNotRecorded as error:
+            return await _from_pages(request, http, error)
         events = {}
         for event in listed:
             attributes = event.get("attributes") or {}
@@ -67,6 +80,8 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     :raises FeedUnparsable: these are not the bytes that ``fetch`` makes.
     """
     document = json_text.loads(feed)
+    if "damaged" in document:
+        return ld_json.parse(feed, context)
     rows = Rows(context)
     for event in document["events"]:
         for date in event["dates"]:
@@ -85,6 +100,39 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
                     source_series_id=text(event["id"]),
                 )
     return rows.parsed(retains_past=RETAINS_PAST)
+
+
+async def _from_pages(request: FetchRequest, http: Http, missing: RequestNotRecorded) -> Feed:
+    """What a recording of the site's pages holds, as a feed of JSON-LD.
+
+    :raises RequestNotRecorded: ``missing``, where it holds not one date's page.
+    """
+    venue = http.own(request.source or "")
+    described: list[dict[str, Any]] = []
+    for event in await _links(http, venue, _EVENT_PAGE):
+        for date in await _links(http, event, _DATE_PAGE) or [event]:
+            try:
+                response = await http.get(date)
+            except RequestNotRecorded:
+                continue
+            page = web_page.parse(response.content, response.headers.get("content-type", ""))
+            found, _ = json_ld.read([one.text for one in page.scripts("application/ld+json")], response.url)
+            described += found
+    if not described:
+        raise missing
+    events = {json_text.canonical(one): one for one in described}
+    document = {"title": None, "events": [events[key] for key in sorted(events)], "damaged": 0}
+    return replace(Feed.of_json(document), timezone=_ZONE)
+
+
+async def _links(http: Http, url: str, pattern: re.Pattern[str]) -> list[str]:
+    """Where a recorded page leads, of the addresses that look so; nowhere, where it was not recorded."""
+    try:
+        response = await http.get(url)
+    except RequestNotRecorded:
+        return []
+    page = web_page.parse(response.content, response.headers.get("content-type", ""))
+    return [one for one in page.addresses(response.url) if pattern.search(one) and origin(one) == origin(response.url)]
 
 
 async def _all(
