@@ -5,13 +5,16 @@ The numbers are those of the list of complaints. Where a rule has many cases, th
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
-from calimport import store
+from calimport import alerting, store
 from calimport.errors import LeaseLost
+from calimport.explaining import explain
 from calimport.settings import Settings
 from calimport.steps.extract import extract
 from tests.importing import feed
@@ -188,6 +191,29 @@ def test_09_duplicates_in_one_calendar_the_same_event_in_several(importer, web):
     assert importer.one("select count(*) from calimport.canonical_events") == 2
 
 
+def test_10_failure_is_invisible_to_the_owner_or_alerts_never_stop(importer, web):
+    """The calendar says it for as long as it is so, in words that its owner can act on; an alert says it once."""
+    for name in ("a", "b"):
+        importer.add(name, web.feed(Reply(feed(event("one"))), f"/{name}.ics"), contact_email=f"{name}@example.org")
+    told: list[tuple[str, set[str]]] = []
+    errors = []
+    for status in (200, 404, 404, 404, 200, 200):
+        reply = Reply(status=404) if status == 404 else Reply(feed(event("one")))
+        for name in ("a", "b"):
+            web.feed(reply, f"/{name}.ics")
+        importer.run(calendars=["a", "b"], force=True)
+        errors.append(importer.state("a")["error_message"])
+        alerting.send_changes(
+            importer.connection,
+            lambda: lambda context: told.append((context["digest"].subject, set(context["digest"].by_contact()))),
+            clock=importer.now,
+        )
+    owners = {"a@example.org", "b@example.org"}
+    assert told == [("Calendars: 2 broken", owners), ("Calendars: 2 well again", owners)]
+    sentence = "There is no calendar at this address any more. Please check the address or publish it again."
+    assert errors == [None, sentence, sentence, sentence, None, None]
+
+
 def test_11_stuck_or_doubled_syncs(importer, web):
     calendar_id = importer.add("club", web.feed(Reply(feed(event("one")))))
     importer.plan("stuck")
@@ -309,3 +335,63 @@ def test_16_wipe_and_reinsert_churn(importer, web):
     after = dict(importer.rows("club", "uid", "id"))
     assert {uid: after[uid] for uid in before} == before
     assert store.activity_get(id=before["day3"])[0]["title"] == "Night3"
+
+
+def test_17_why_is_my_event_missing(importer, web):
+    """A ledger: private, out of the window, cancelled, quarantined, held, duplicate."""
+    said = [
+        event("there"),
+        event("secret", "20261120T100000Z", "CLASS:PRIVATE"),
+        event("far", "20270601T100000Z"),
+        event("off", "20261121T100000Z", "STATUS:CANCELLED"),
+        event("broken", "20261122T100000Z").replace("DTSTART:2", "DTSTART:x"),
+        *DAYS,
+    ]
+    importer.add("club", web.feed(Reply(feed(PAST, *said))))
+    importer.add("other", web.feed(Reply(feed(event("there"))), "/other.ics"))
+    importer.run()
+    web.feed(Reply(feed(PAST, *said[:5])))
+    importer.run()
+
+    def answers(uid: str, calendar: str = "club") -> set[str]:
+        calendar_id = importer.state(calendar)["id"]
+        found = explain(importer.connection, calendar_id, uid=uid, clock=importer.now, settings=importer.settings)
+        assert all(one.sentence for one in found)
+        return {one.answer for one in found}
+
+    assert {uid: answers(uid) for uid in ("there", "secret", "far", "off", "broken", "day3", "nowhere")} == {
+        "there": {"present"},
+        "secret": {"private"},
+        "far": {"out_of_window"},
+        "off": {"cancelled"},
+        "broken": {"quarantined"},
+        "day3": {"held"},
+        "nowhere": {"never_seen"},
+    }
+    assert answers("there", "other") == {"duplicate"}
+
+
+BEHAVIOURS = Path(__file__).parents[2] / "shared" / "BEHAVIOURS.md"
+
+
+@pytest.mark.skipif(not BEHAVIOURS.exists(), reason="the document of the two originals is outside of this repository")
+def test_every_fault_of_the_document_has_a_test_of_its_name():
+    said = BEHAVIOURS.read_text(encoding="utf-8")
+    lists = re.findall(r"Faults not to repeat: (.*?)\.\n(?=\n)", said, re.DOTALL)
+    complaints = re.findall(r"^(\d+\. .*?)(?: →|\? a|$)", said, re.MULTILINE)
+    assert (len(lists), len(complaints)) == (2, 17)
+    named = {
+        name
+        for path in Path(__file__).parent.glob("test_*.py")
+        for name in re.findall(r"^def test_(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    faults = [fault for one in lists for fault in one.split(";")]
+    assert [fault for fault in faults if not any(_slug(fault).startswith(one) for one in named if len(one) > 25)] == []
+    numbered = {name[:2]: name for name in named if re.match(r"\d\d_", name)}
+    for complaint in complaints:
+        number, _, words = complaint.partition(". ")
+        assert _slug(words).startswith(numbered[number.zfill(2)][3:]), complaint
+
+
+def _slug(words: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
