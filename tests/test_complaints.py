@@ -17,7 +17,7 @@ from calimport.errors import LeaseLost
 from calimport.explaining import explain
 from calimport.settings import Settings
 from calimport.steps.extract import extract
-from tests.importing import feed
+from tests.importing import NOW, feed
 from tests.test_google import TEAM, airflow_home, fake, server, service_account, sign_in  # noqa: F401 - fixtures
 from tests.test_google_import import importer as google  # noqa: F401 - a fixture
 from tests.test_network_guard import INSIDE, inside, names  # noqa: F401 - fixtures
@@ -194,7 +194,8 @@ def test_09_duplicates_in_one_calendar_the_same_event_in_several(importer, web):
 def test_10_failure_is_invisible_to_the_owner_or_alerts_never_stop(importer, web):
     """The calendar says it for as long as it is so, in words that its owner can act on; an alert says it once."""
     for name in ("a", "b"):
-        importer.add(name, web.feed(Reply(feed(event("one"))), f"/{name}.ics"), contact_email=f"{name}@example.org")
+        source = web.feed(Reply(feed(event("one"))), f"/{name}.ics")
+        importer.add(name, source, contact_email=f"{name}@example.org", configured_at=NOW)
     told: list[tuple[str, set[str]]] = []
     errors = []
     for status in (200, 404, 404, 404, 200, 200):
