@@ -85,7 +85,7 @@ def _whole(text: str, content_type: str) -> str:
             raise FeedIsWebPage()
         text = _GLUED_BEGIN.sub("\\g<0>\n", text)
         begins = len(_BEGIN.findall(text))
-    if begins == 0:
+    if begins == 0 and not _holds_events(text):
         raise FeedUnparsable("The address gives a file that is not a calendar (it has no BEGIN:VCALENDAR).")
     if ends < begins:
         raise FeedTruncated(detail=f"{begins} BEGIN:VCALENDAR, {ends} END:VCALENDAR")
@@ -96,6 +96,12 @@ def meaning_hash(content: bytes) -> bytes:
     """SHA-256 of a feed, as :func:`clean` leaves it, without the lines that producers rewrite at every request."""
     said = _VOLATILE.sub(b"", b"\n%b\n" % content)
     return hashlib.sha256(memoryview(said)[1:]).digest()
+
+
+def _holds_events(text: str) -> bool:
+    """If it is VEVENTs without a VCALENDAR around them, each with its end: single files of a store, pasted together."""
+    begins, ends = (len(re.findall(rf"^{step}:VEVENT[ \t]*$", text, re.I | re.M)) for step in ("BEGIN", "END"))
+    return 0 < begins == ends
 
 
 def _is_plain(content: bytes) -> bool:

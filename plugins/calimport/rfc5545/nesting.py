@@ -85,6 +85,8 @@ class Nesting:
     def _last_calendar(self, line: int) -> Component:
         if self._calendar is None:
             self._calendar = Component("VCALENDAR", line)
+            # What else has been lost with the beginning is not known.
+            self._calendar.damaged("it has no beginning (BEGIN:VCALENDAR)")
             self.roots.append(self._calendar)
         return self._calendar
 

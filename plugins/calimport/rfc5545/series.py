@@ -130,7 +130,7 @@ class _Series:
     def occurrences(self, seen: set[Original]) -> Iterator[Occurrence]:
         """:param seen: the instances that are there already, of whatever master; grows by those of this one."""
         for original, override in self.overrides.items():
-            if not self.is_excluded(original):
+            if not self.is_excluded(original) and not self._is_outdated(original, override):
                 seen.add(original)
                 yield _occurrence(override, original)
         for original, wall, rdate in self.instances():
@@ -235,6 +235,14 @@ class _Series:
         if self.excluded_days and self.wall(original).date() in self.excluded_days:
             return True
         return any(self._is_made(rule, until, self.wall(original)) for rule, until in self.exclusion_rules)
+
+    def _is_outdated(self, original: Original, override: Event) -> bool:
+        """Whether an override was the master itself, before a later revision ended the series ahead of it (3.8.7.4)."""
+        if not override.rules or override.sequence >= self.master.sequence:
+            return False
+        wall = self.wall(original)
+        made = any(any(self._starts(rule, until, wall, wall)) for rule, until in self.rules)
+        return not made and all(self._rdate(rdate) != original for rdate in self.master.rdates)
 
     def _is_made(self, rule: Rule, until: datetime | None, wall: datetime) -> bool:
         if wall == self.start:

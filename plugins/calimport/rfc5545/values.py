@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
-#: Basic and extended ISO 8601, seconds or none, ``Z``, an offset or nothing behind.
+#: Basic and extended ISO 8601, seconds or none, ``Z``, an offset or nothing behind. A ``Z`` behind a date says nothing.
 _MOMENT: Final = re.compile(
     r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)"
-    r"(?:[T ]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,]\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?",
+    r"(?:[T ]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,]\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?|Z)?",
     re.IGNORECASE | re.ASCII,
 )
 _DURATION: Final = re.compile(
