@@ -63,6 +63,11 @@ class Settings:
     hold_confirmations: int = 3
     #: After so many days a calendar is fetched whole whose provider gives changes alone.
     full_sync_days: float = 7.0
+    #: Days after which runs go with their plans and history; earlier those that found nothing new; and feeds that were
+    #: superseded.
+    keep_runs_days: float = 180.0
+    keep_idle_runs_days: float = 7.0
+    keep_feeds_days: float = 90.0
     #: Most occurrences that one calendar may bring into one window; one event of it may bring a tenth of them.
     max_occurrences: int = 200_000
     #: An event whose description holds this text is left out: its owner's wish. Empty: no such marker.

@@ -150,6 +150,30 @@ def send_alerts() -> dict[str, int]:
     return {"broken": len(digest.broken), "recovered": len(digest.recovered)}
 
 
+def expand_failing() -> dict[str, Any]:
+    """Expand the stored feeds of calendars in error; counts, for XCom."""
+    from calimport import maintaining  # pandas, which no other task of this module needs
+
+    with database.connect(autocommit=True) as connection:
+        database.check_schema(connection)
+        expanded = maintaining.expand_failing(
+            connection,
+            actor="airflow:calendar_maintenance",
+            clock=datetime.now(UTC),
+            settings=Settings.from_environment(),
+        )
+    return asdict(expanded)
+
+
+def trim() -> dict[str, int]:
+    """Remove what is older than it is kept; counts, for XCom."""
+    from calimport import maintaining
+
+    with database.connect(autocommit=True) as connection:
+        database.check_schema(connection)
+        return asdict(maintaining.trim(connection, clock=datetime.now(UTC), settings=Settings.from_environment()))
+
+
 def emit_metrics(step: Step, result: Report) -> None:
     """Send what became of the run through Airflow's own metrics (StatsD or OpenTelemetry), as ``calimport.*``.
 

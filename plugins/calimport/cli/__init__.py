@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "explain": ("calimport.cli.explain", "explain", "Say why an event is missing, or since when it is there."),
     "export": ("calimport.cli.export", "export", "Write what is stored as iCalendar, JSON or CSV."),
     "held": ("calimport.cli.held", "held", "List deletions that are held, let them go, or keep the rows."),
+    "maintain": ("calimport.cli.maintain", "maintain", "Do once what calendar_maintenance does every day."),
     "migrate": ("calimport.cli.migrate", "migrate", "Bring the database's schema up to date."),
     "plan": ("calimport.cli.plan", "plan", "Show or apply the plan that a dry run stored."),
     "preview": ("calimport.cli.preview", "preview", "Print the occurrences an import would hold; needs no database."),
