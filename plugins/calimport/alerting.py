@@ -12,18 +12,17 @@ dies between the notifier's answer and the mark leaves one digest that is sent a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from calimport import database, notifiers
+from calimport import database, logs, notifiers
 from calimport.errors import AlertsFailed
 from calimport.notifiers import Notifier
 from calimport.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: Any number, as long as it is this one: of two senders at once, one leaves it to the other.
 _LOCK: Final = 0x63616C_616C7274

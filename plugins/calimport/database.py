@@ -87,11 +87,13 @@ def migrations() -> list[Path]:
     return sorted((sql_folder() / "migrations").glob("[0-9]*.sql"))
 
 
-def migrate(connection: Connection) -> list[str]:
+def migrate(connection: Connection, *, roles: bool = False) -> list[str]:
     """Apply every migration that the database lacks, each in a transaction of its own; return their names.
 
-    Safe when two processes do it at once: the second waits, and finds nothing left to do.
+    Safe when two processes do it at once: the second waits, and finds nothing left to do. Where the schema is the role
+    calimport_owner's, what is new becomes its own too, and the other roles are granted what is theirs.
 
+    :param roles: whether to make the roles first and give them the schema, which takes a superuser.
     :raises SchemaMismatch: the database holds a migration that this code does not have, or has with another text.
     """
     with connection.transaction():
@@ -102,6 +104,9 @@ def migrate(connection: Connection) -> list[str]:
             connection.execute((sql_folder() / "schema_migrations.sql").read_bytes())
         # In a transaction of its own: one that stayed open would end only after the lock is given back.
         with connection.transaction():
+            if roles:
+                connection.execute((sql_folder() / "roles" / "create.sql").read_bytes())
+            has_roles = _become_owner(connection)
             applied = _check_applied(connection)
         missing = [path for path in migrations() if path.stem not in applied]
         for path in missing:
@@ -111,10 +116,25 @@ def migrate(connection: Connection) -> list[str]:
                     "insert into calimport.schema_migrations (name, checksum) values (%s, %s)",
                     [path.stem, _checksum(path)],
                 )
+        if has_roles:
+            with connection.transaction():
+                connection.execute((sql_folder() / "roles" / "grant.sql").read_bytes())
         return [path.stem for path in missing]
     finally:
         with connection.transaction():
+            connection.execute("reset role")
             connection.execute("select pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
+
+
+def _become_owner(connection: Connection) -> bool:
+    """Act as calimport_owner where the schema is its; whether it is."""
+    row = connection.execute(
+        "select pg_get_userbyid(nspowner) = 'calimport_owner' as yes from pg_namespace where nspname = 'calimport'"
+    ).fetchone()
+    is_its = bool(row and row["yes"])
+    if is_its:
+        connection.execute("set role calimport_owner")
+    return is_its
 
 
 def check_schema(connection: Connection) -> None:

@@ -8,7 +8,6 @@ time-out is not, since it has cost enough. All of it stays within ``fetch_timeou
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -16,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from calimport import json_text
+from calimport import json_text, logs
 from calimport.authorization import Auth
 from calimport.budgets import Budget, LocalBudget, Rate, credential_key, host_key
 from calimport.client import Client, http_url
@@ -41,7 +40,7 @@ from calimport.settings import Settings
 
 __all__ = ["Auth", "Http", "Response", "http_url", "raise_for_status", "retry_after"]
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: What may follow a redirect to another host. A key may stand in any other header.

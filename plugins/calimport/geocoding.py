@@ -8,16 +8,15 @@ None where it knows no such address. No address is asked about twice but one tha
 from __future__ import annotations
 
 import importlib
-import logging
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from calimport import database
+from calimport import database, logs
 from calimport.errors import ConfigurationError
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 Geocoder = Callable[[str], "tuple[float, float] | None"]
 

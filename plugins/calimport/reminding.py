@@ -13,18 +13,17 @@ reminder, since a notifier renders its templates in place; they see ``reminder``
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from calimport import database, notifiers
+from calimport import database, logs, notifiers
 from calimport.errors import RemindersFailed
 from calimport.notifiers import Notifier
 from calimport.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)

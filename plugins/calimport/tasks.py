@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -10,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from calimport import alerting, database, reminding
+from calimport import alerting, database, logs, reminding
 from calimport.errors import CalendarBusy, ConfigurationError
 from calimport.settings import Settings
 from calimport.steps.runs import RunKey, Step
@@ -18,7 +17,7 @@ from calimport.steps.runs import RunKey, Step
 if TYPE_CHECKING:
     from calimport.steps.report import Report
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: Seconds.
 _WAIT_HERE = 10

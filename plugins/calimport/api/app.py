@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import calimport
+from calimport import logs
 from calimport.api import activities, exports
 from calimport.api.access import whose_rows
 from calimport.errors import CalimportError
@@ -18,7 +18,7 @@ from calimport.store import owners
 from calimport.store.owners import Owners
 from calimport.store.refusals import StoreError
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _ABOUT: Final = """
 Activities that were imported from calendars or written by hand, in the manner of the original Store API.

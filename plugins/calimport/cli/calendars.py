@@ -16,9 +16,10 @@ from calimport import audit, config_values, database
 from calimport import calendars as store
 from calimport.calendars import Calendar, CalendarConfig
 from calimport.cli.check import check
-from calimport.cli.printing import display_width, printable
+from calimport.cli.printing import display_width
 from calimport.database import Connection
 from calimport.errors import ConfigurationError
+from calimport.logs import printable
 
 if TYPE_CHECKING:
     from calimport.calendars_apply import Plan

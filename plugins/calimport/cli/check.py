@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from calimport.checking import DAYS_AHEAD, Check, check_source
-from calimport.cli.printing import notice_line, printable, table
+from calimport.cli.printing import notice_line, table
+from calimport.logs import printable
 from calimport.settings import Settings
 from calimport.sources.detecting import AUTO
 

@@ -13,10 +13,10 @@ import httpx
 
 from calimport import connecting, key_checks
 from calimport.cli.connect_options import check_room, keep, request_of, tell, tried, where
-from calimport.cli.printing import printable
 from calimport.connections import AirflowConnection, read_connection
 from calimport.errors import ConfigurationError, CredentialsInvalid, CredentialsMissing, FeedUnreachable
 from calimport.fetching import Http
+from calimport.logs import printable
 from calimport.settings import Settings
 
 if TYPE_CHECKING:

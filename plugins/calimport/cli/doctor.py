@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from calimport.cli.printing import printable
+from calimport.logs import printable
 
 
 @click.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from calimport import audit, database, erasing
-from calimport.cli.printing import printable
+from calimport.logs import printable
 
 
 @click.command()

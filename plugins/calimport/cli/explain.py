@@ -8,8 +8,8 @@ import click
 
 from calimport import calendars as store
 from calimport import database, explaining
-from calimport.cli.printing import printable
 from calimport.errors import ConfigurationError
+from calimport.logs import printable
 from calimport.settings import Settings
 from calimport.windows import parse_moment
 

@@ -9,7 +9,8 @@ import click
 from calimport import calendars as store
 from calimport import database, holding
 from calimport.audit import os_user
-from calimport.cli.printing import printable, when
+from calimport.cli.printing import when
+from calimport.logs import printable
 
 
 @click.group()

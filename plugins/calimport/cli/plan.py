@@ -9,8 +9,9 @@ import click
 from calimport import calendars as store
 from calimport import database, plans
 from calimport.audit import os_user
-from calimport.cli.printing import changes, printable
+from calimport.cli.printing import changes
 from calimport.database import Connection
+from calimport.logs import printable
 
 _calendar = click.option(
     "--calendar", metavar="NAME", help="Only this calendar, by name or id. Default: all of the run's."

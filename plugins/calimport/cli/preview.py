@@ -12,8 +12,9 @@ from typing import IO, Any, Final
 
 import click
 
-from calimport.cli.printing import csv_text, json_line, json_lines, notice_line, printable, table
+from calimport.cli.printing import csv_text, json_line, json_lines, notice_line, table
 from calimport.errors import CalimportError, ConfigurationError, mask
+from calimport.logs import printable
 from calimport.sources.base import Notice
 
 #: Keys of a case in a manifest → arguments of :func:`calimport.previewing.look`.

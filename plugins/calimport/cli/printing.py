@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from calimport.frame import NAMES
+from calimport.logs import printable
 from calimport.sources.base import Notice
 
 #: Line ends to Python and JavaScript, and yet nothing that JSON escapes: one line must stay one line.
@@ -66,14 +67,6 @@ def table(occurrences: list[dict[str, Any]], width: int | None = None) -> str:
 
 def notice_line(notice: Notice) -> str:
     return printable(f"{notice.code}: {notice.message}" + (f" [{notice.subject}]" if notice.subject else ""))
-
-
-def printable(text: str) -> str:
-    """``text`` as one line without control characters, nor marks that turn the direction of what follows."""
-    categories = ((character, unicodedata.category(character)) for character in text)
-    kept = (" " if category in ("Cc", "Zl", "Zp") else character for character, category in categories
-            if category not in ("Cf", "Cs"))  # fmt: skip
-    return "".join(kept)
 
 
 def when(row: Mapping[str, Any]) -> str:

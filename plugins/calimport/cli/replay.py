@@ -10,8 +10,9 @@ import click
 from calimport import calendars as store
 from calimport import database, plans, replaying
 from calimport.audit import os_user
-from calimport.cli.printing import changes, printable
+from calimport.cli.printing import changes
 from calimport.errors import CalimportError
+from calimport.logs import printable
 from calimport.replaying import Replayed
 from calimport.settings import Settings
 from calimport.windows import instant, parse_moment

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from calimport import database
-from calimport.cli.printing import printable
+from calimport.logs import printable
 
 #: Calendars in trouble that are named.
 _MOST = 20

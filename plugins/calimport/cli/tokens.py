@@ -8,8 +8,8 @@ import click
 
 from calimport import audit, database, export_tokens, exporting
 from calimport.cli.export import FORMATS, SCOPES
-from calimport.cli.printing import printable
 from calimport.export_tokens import Grant
+from calimport.logs import printable
 from calimport.store.engine import begin
 
 

@@ -9,7 +9,7 @@ import click
 from calimport import calendars as store
 from calimport import database, undoing
 from calimport.audit import os_user
-from calimport.cli.printing import printable
+from calimport.logs import printable
 
 
 @click.command()

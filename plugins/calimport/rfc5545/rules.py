@@ -35,7 +35,7 @@ _FORBIDDEN = {
 }
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _DAY = re.compile(r"([+-]?[0-9]{1,3})?\s*(MO|TU|WE|TH|FR|SA|SU)")
-_PREFIX = re.compile(r"\s*(?:RRULE|EXRULE)\s*:", re.IGNORECASE)
+_PREFIX = re.compile(r"\A\s*+(?:RRULE|EXRULE)\s*+:", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from calimport import logs
 from calimport.completeness import Page, pages, part
 from calimport.errors import FeedIncomplete
 from calimport.fetching import Response
@@ -22,7 +22,7 @@ from calimport.sources.caldav_xml import (
     sync_collection,
 )
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 DATA: Final = f"{CALDAV}calendar-data"
 _ETAG: Final = f"{DAV}getetag"

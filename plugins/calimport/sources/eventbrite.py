@@ -8,13 +8,12 @@ https://www.eventbrite.com/platform/api
 
 from __future__ import annotations
 
-import logging
 import re
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from calimport import json_text
+from calimport import json_text, logs
 from calimport.completeness import Page, objects, pages
 from calimport.errors import CalimportError, FeedNotFound, RequestNotRecorded, SourceUnsupported
 from calimport.fetching import Auth, Http
@@ -32,7 +31,7 @@ _URL: Final = re.compile(
     r"https?://(?:www\.)?eventbrite\.[a-z]{2,3}(?:\.[a-z]{2})?/o/(?:[^/?#]*-)?(\d+)/?(?:[?#]|$)", re.I
 )
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _ROOT: Final = "https://www.eventbriteapi.com/v3"
 #: The rest changes without a change of the event (tickets sold, `changed`), or is not imported.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
@@ -13,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from calimport import logs
 from calimport.rfc5545.content_lines import Component, Property
 from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from calimport.rfc5545.blocks import Block, Layout
     from calimport.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _PRIVATE: Final = ("PRIVATE", "CONFIDENTIAL")
 

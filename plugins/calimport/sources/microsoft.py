@@ -16,7 +16,6 @@ https://learn.microsoft.com/graph/api/event-delta
 from __future__ import annotations
 
 import json
-import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from calimport import logs
 from calimport.budgets import Rate
 from calimport.errors import CalimportError, CredentialsForbidden, FeedNotFound, FeedUnparsable, SourceUnsupported
 from calimport.fetching import Http
@@ -39,7 +39,7 @@ from calimport.zones import iana_name
 
 __all__ = ["fetch", "merge", "parse"]
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 HOSTS: Final = (HOST, microsoft_credentials.HOST)
 RETAINS_PAST: Final = True

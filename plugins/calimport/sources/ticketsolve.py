@@ -30,7 +30,7 @@ _ZONE: Final = "Europe/London"
 _IS_PAGE: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 #: The name of a document that may hold shows, and just now holds none.
 _IS_LIST: Final = re.compile("show|venue|event|ticket|feed")
-_BLANKS: Final = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)|\s*(?=UTC$)")
+_BLANKS: Final = re.compile(r"(?<!\s)\s++(?=[+-]\d\d:?\d\d$)|(?<!\s)\s*+(?=UTC$)")
 
 
 async def fetch(request: FetchRequest, http: Http) -> Feed:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 
+from calimport import logs
 from calimport.errors import BatchFailed, LeaseLost
 from calimport.operations import apply_changes
 from calimport.steps.diff import check_newest
 from calimport.steps.runs import Run, Step, each_calendar, timed
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 def apply(step: Step, calendar_ids: Sequence[int]) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calimport import guarding
+from calimport import guarding, logs
 from calimport.errors import FeedOutdated, LeaseLost, StagingLost
 from calimport.guarding import Guard
 from calimport.steps.runs import Run, Step, each_calendar, timed
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 def diff(step: Step, calendar_ids: Sequence[int]) -> None:

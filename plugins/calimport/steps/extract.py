@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -13,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from calimport import privacy
+from calimport import logs, privacy
 from calimport.budgets import Rate, host_key
 from calimport.errors import CalendarBusy, CalimportError, SourceUnsupported
 from calimport.fetching import Http, http_url
@@ -27,7 +26,7 @@ from calimport.steps import mirrors
 from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
 from calimport.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: Between two looks at whether calendars that another run holds are free.
 WAIT: Final = timedelta(seconds=20)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from psycopg import sql
 
-from calimport import copying, geocoding, privacy, reminders
+from calimport import copying, geocoding, logs, privacy, reminders
 from calimport.errors import LeaseLost
 from calimport.normalizing import Meaning, Normalized, merge_notices
 from calimport.normalizing import normalize as normalize_feed
@@ -21,7 +20,7 @@ from calimport.steps.runs import Run, Step, each_calendar, timed
 from calimport.venues import Place, Venues
 from calimport.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: Text is handed to libpq in pieces of about this many rows.
 _ROWS_AT_ONCE = 1000

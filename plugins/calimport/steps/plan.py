@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict
 
-from calimport import database
+from calimport import database, logs
 from calimport.errors import ConfigurationError
 from calimport.steps.runs import Step
 from calimport.windows import parse_moment
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 class Batch(TypedDict):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from calimport import clusters
+from calimport import clusters, logs
 from calimport.errors import ImportFailed
 from calimport.steps.runs import Step
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)

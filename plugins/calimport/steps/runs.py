@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from typing import Any, Final
 
 import psycopg
 
-from calimport import database
+from calimport import database, logs
 from calimport.errors import BatchFailed, CalimportError, InternalError, LeaseLost, MirrorLost
 from calimport.settings import Settings
 from calimport.windows import WindowRequest, parse_moment
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: A feed that says that it stays as it is for longer is asked for again all the same.
 LONGEST_FRESH: Final = timedelta(hours=1)

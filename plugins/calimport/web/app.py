@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -13,11 +12,12 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
+from calimport import logs
 from calimport.errors import CalimportError, ConfigurationError, ImportImplausible, ImportInterrupted
 from calimport.web import actions, deciding, details, listing, pages
 from calimport.web.people import Journal
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 def create_app(who: Callable[..., Any], journal: Journal) -> FastAPI:
