@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from calimport import calendars, frame
+from calimport import calendars, copying
 from calimport.settings import Settings
 from tests.importing import feed
 from tests.test_network_guard import INSIDE, inside, names  # noqa: F401 - fixtures
@@ -44,11 +44,11 @@ def test_the_checksum_was_stored_before_parsing(importer, web, monkeypatch):
     """So a failed import looked unchanged, and its error vanished."""
     importer.add("club", web.feed(Reply(feed(GOOD), etag='"1"')))
 
-    def fails(rows):
+    def fails(*given):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(frame, "build", fails)
+        patch.setattr(copying, "line", fails)
         errors = []
         for _ in range(2):
             importer.run(calendars=["club"])
