@@ -568,3 +568,13 @@ def test_a_database_that_is_away_is_said_in_words(monkeypatch):
     with Client() as client:
         answer = client.get("/api/calendars")
     assert (answer.status_code, answer.json()["detail"]) == (503, "The database cannot be reached just now.")
+
+
+def test_a_check_reaches_no_machine_that_an_import_would_not(client, web, monkeypatch):
+    monkeypatch.setenv("CALIMPORT_ALLOWED_NETWORKS", "")
+    source = web.feed(Reply(feed(EVENT.format("a", 9))))
+
+    found = client.post("/api/check", json={"source": source}).json()
+
+    assert found["class"] in ("FeedAddressForbidden", "ConfigurationError")
+    assert web.asked == []

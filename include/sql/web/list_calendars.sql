@@ -66,7 +66,23 @@ filtered as (
     select
         described.*,
         coalesce(described.state = any(%(states)s::text[]), true) as is_of_state,
-        coalesce(described.kind = %(kind)s::text, true) as is_of_kind
+        coalesce(described.kind = %(kind)s::text, true) as is_of_kind,
+        case %(sort)s::text
+            when 'name' then lower(described.name)
+            when 'kind' then described.kind
+        end as sort_text,
+        case %(sort)s::text
+            -- What needs a person comes first.
+            when 'state'
+                then array_position(
+                    '{bad_source,error,in_worker,in_queue,idle,paused}'::text[], described.state
+                )::double precision
+            when 'next' then extract(epoch from coalesce(described.next_import_at, '-infinity'))::double precision
+            when 'fetched' then extract(epoch from described.fetched_at)::double precision
+            when 'imported' then extract(epoch from described.imported_at)::double precision
+            when 'changed' then extract(epoch from described.changed_at)::double precision
+            when 'notices' then described.notices::double precision
+        end as sort_number
     from described
     where
         case %(shown_only)s::text
@@ -77,44 +93,36 @@ filtered as (
         end
 ),
 
-sorted as (
+counted as (
     select
-        filtered.*,
-        case %(sort)s::text
-            when 'name' then lower(filtered.name)
-            when 'kind' then filtered.kind
-        end as sort_text,
-        case %(sort)s::text
-            -- What needs a person comes first.
-            when 'state'
-                then array_position(
-                    '{bad_source,error,in_worker,in_queue,idle,paused}'::text[], filtered.state
-                )::double precision
-            when 'next' then extract(epoch from coalesce(filtered.next_import_at, '-infinity'))::double precision
-            when 'fetched' then extract(epoch from filtered.fetched_at)::double precision
-            when 'imported' then extract(epoch from filtered.imported_at)::double precision
-            when 'changed' then extract(epoch from filtered.changed_at)::double precision
-            when 'notices' then filtered.notices::double precision
-        end as sort_number
+        filtered.state,
+        filtered.kind,
+        filtered.is_of_state,
+        filtered.is_of_kind,
+        count(*) as calendars
+    from filtered
+    group by filtered.state, filtered.kind, filtered.is_of_state, filtered.is_of_kind
+),
+
+ordered as (
+    select filtered.*
     from filtered
     where filtered.is_of_state and filtered.is_of_kind
+    order by
+        case when %(descending)s then filtered.sort_text end desc nulls last,
+        case when not %(descending)s then filtered.sort_text end asc nulls last,
+        case when %(descending)s then filtered.sort_number end desc nulls last,
+        case when not %(descending)s then filtered.sort_number end asc nulls last,
+        lower(filtered.name) asc,
+        filtered.id asc
+    limit %(most)s offset %(skipped)s
 ),
 
 page as (
     select
-        sorted.*,
-        row_number() over (
-            order by
-                case when %(descending)s then sorted.sort_text end desc nulls last,
-                case when not %(descending)s then sorted.sort_text end asc nulls last,
-                case when %(descending)s then sorted.sort_number end desc nulls last,
-                case when not %(descending)s then sorted.sort_number end asc nulls last,
-                lower(sorted.name) asc,
-                sorted.id asc
-        ) as place
-    from sorted
-    order by place
-    limit %(most)s offset %(skipped)s
+        ordered.*,
+        row_number() over () as place
+    from ordered
 ),
 
 shown as (
@@ -153,25 +161,29 @@ select
         select coalesce(jsonb_object_agg(of_state.state, of_state.calendars), '{}')
         from (
             select
-                filtered.state,
-                count(*) as calendars
-            from filtered
-            where filtered.is_of_kind
-            group by filtered.state
+                counted.state,
+                sum(counted.calendars) as calendars
+            from counted
+            where counted.is_of_kind
+            group by counted.state
         ) as of_state
     ) as states,
     (
         select coalesce(jsonb_object_agg(of_kind.kind, of_kind.calendars), '{}')
         from (
             select
-                filtered.kind,
-                count(*) as calendars
-            from filtered
-            where filtered.is_of_state
-            group by filtered.kind
+                counted.kind,
+                sum(counted.calendars) as calendars
+            from counted
+            where counted.is_of_state
+            group by counted.kind
         ) as of_kind
     ) as kinds,
-    (select count(*) from sorted) as total,
+    (
+        select coalesce(sum(counted.calendars), 0)::bigint
+        from counted
+        where counted.is_of_state and counted.is_of_kind
+    ) as total,
     (
         select coalesce(jsonb_agg(to_jsonb(shown) - 'place' order by shown.place), '[]')
         from shown
