@@ -1,7 +1,7 @@
 // One calendar: what it is, how it fares, what can be done, and below it a part for each question.
 import { changes } from "./changes.js";
 import { confirmed } from "./dialog.js";
-import { announce, box, fill, h } from "./dom.js";
+import { announce, box, fill, h, refill } from "./dom.js";
 import { events } from "./events.js";
 import { held } from "./held.js";
 import { follow, pausedWarning, start, told } from "./imports.js";
@@ -21,7 +21,7 @@ const title = h("h1");
 const badge = h("span");
 const warning = h("div");
 const problem = h("div");
-const progress = h("div");
+const progress = h("div", { tabindex: "-1" });
 const actions = h("div", { class: "bar head", role: "group", "aria-label": "Actions" });
 const facts = h("dl", { class: "facts" });
 const below = h("div");
@@ -53,7 +53,7 @@ async function load() {
     h("p", { class: "muted small" }, calendar.error_class,
       calendar.consecutive_failures > 1 && ` · ${calendar.consecutive_failures} failures in a row`)));
   showFacts();
-  if (!actions.contains(document.activeElement)) showActions();
+  showActions();
   if (parts) {
     parts.count("notices", calendar.notices.length);
     parts.count("held", calendar.held);
@@ -109,8 +109,10 @@ function showActions() {
     fill(actions);
     return;
   }
-  const button = (text, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, text);
-  fill(actions,
+  // Not `disabled`, which would take the keyboard away from the button that was pressed.
+  const button = (text, onclick, properties = {}) =>
+    h("button", { type: "button", onclick: () => busy || onclick(), "aria-disabled": busy && "true", ...properties }, text);
+  refill(actions,
     !isManual && [
       button("Import now", () => importNow({}), { class: "main" }),
       button("Force", force, { title: "Import although nothing seems to have changed, and apply held deletions" }),
@@ -134,8 +136,7 @@ async function force() {
 }
 
 async function importNow(how) {
-  busy = true;
-  setDisabled(true);
+  work(true);
   const say = (text) => {
     fill(progress, box("busy", text));
     announce(text);
@@ -150,30 +151,31 @@ async function importNow(how) {
   } catch (error) {
     fill(progress, box("bad", error.message));
   }
-  busy = false;
-  setDisabled(false);
+  work(false);
   await load();
   parts.reload();
 }
 
 /** Does something, says what became of it, and shows how things are now. */
 async function act(done, action) {
-  setDisabled(true);
+  work(true);
   try {
     const found = await action();
     const text = typeof done === "function" ? done(found) : done;
     fill(progress, box("good", text));
     announce(text);
   } catch (error) {
-    if (!(error instanceof Refused)) throw error;
     fill(progress, box("bad", error.message));
+    if (!(error instanceof Refused)) console.error(error);
   }
+  work(false);
   await load();
-  showActions();
-  parts.reload();
+  await parts.reload();
   progress.scrollIntoView({ block: "nearest" });
+  if (document.activeElement === document.body) progress.focus(); // the button that was pressed is gone
 }
 
-function setDisabled(disabled) {
-  for (const one of actions.querySelectorAll("button")) one.disabled = disabled;
+function work(isBusy) {
+  busy = isBusy;
+  showActions();
 }
