@@ -102,11 +102,11 @@ def test_the_list_cannot_be_searched_for_the_secret_of_an_address(client, connec
 
 def test_the_list_is_filtered_by_state_kind_and_what_needs_a_person(client, connection):
     now = datetime.now(UTC)
-    fresh = {"fetched_at": now, "kind_used": "ics"}
+    fresh = {"fetched_at": now, "fresh_at": now, "kind_used": "ics"}
     add(connection, "good", **fresh)
     add(connection, "failing", **failing(**fresh))
     add(connection, "paused", **failing(**fresh), enabled=False)
-    add(connection, "late", fetched_at=now - timedelta(hours=1), kind_used="google")
+    add(connection, "late", fresh_at=now - timedelta(hours=3), kind_used="google")
     noticed = add(connection, "noticed", **fresh)
     held = add(connection, "held", **fresh)
     connection.execute(
@@ -468,7 +468,22 @@ def test_what_later_runs_changed_is_undone_only_if_one_says_so(client, importer,
     assert importer.rows("Library", "summary") == [("Event e0",)]
 
 
+def test_the_plan_of_a_dry_run_is_applied_once(client, importer, web):
+    calendar_id = importer.add("Library", web.feed(Reply(feed(MANY[0]))))
+    importer.run("dry", dry_run=True)
+    path = f"/api/calendars/{calendar_id}/runs/dry/apply"
+
+    applied = client.post(path, json={})
+
+    assert (applied.status_code, applied.json()["inserted"]) == (200, 1)
+    assert events_of(importer) == ["e0"]
+    assert [event for _, event, _ in client.journal] == ["calimport_plan_apply"]
+    assert client.post(path, json={}).status_code == 409
+    assert events_of(importer) == ["e0"]
+
+
 WRITES = [
+    ("POST", "/api/calendars/{id}/runs/x/apply", {}),
     ("POST", "/api/calendars/{id}/held/release", {}),
     ("POST", "/api/calendars/{id}/held/discard", {}),
     ("POST", "/api/calendars/{id}/runs/x/undo", {}),
@@ -529,7 +544,7 @@ def test_who_sees_only_some_persons_calendars_sees_no_other(client, connection):
     for id in (other, nobodys):
         for path in ("", "/runs", "/changes", "/held", "/events?start=2026-01-01&end=2026-02-01", "/feed"):
             assert client.get(f"/api/calendars/{id}{path}").status_code == 404
-        for path in ("pause", "held/release", "held/discard", "runs/x/undo"):
+        for path in ("pause", "held/release", "held/discard", "runs/x/undo", "runs/x/apply"):
             assert client.post(f"/api/calendars/{id}/{path}", json={}).status_code == 404
         assert client.patch(f"/api/calendars/{id}", json={"name": "mine"}).status_code == 404
     assert client.patch(f"/api/calendars/{own}", json={"user": "Bo"}).status_code == 403

@@ -1,5 +1,5 @@
 -- One page of the calendars that the filters let through, and how many there are of each state and kind.
--- Reads calendars, users, partners, places, notices, runs, events. One row: two objects of counts, an array of calendars.
+-- Reads calendars, users, partners, places, freshness, notices, runs, events. One row: two objects of counts, an array of calendars.
 -- Of a source only the host is searched: a path may be a secret that nobody shall be able to guess bit by bit.
 -- Counts by state leave out the filter by state, those by kind the filter by kind: they are what one can choose from.
 with noticed as (
@@ -39,14 +39,14 @@ described as (
         calendars.changed_at,
         calendars.held_run_id,
         coalesce(noticed.notices, 0) as notices,
-        calendars.enabled
-        and calendars.kind <> 'manual'
-        and coalesce(calendars.fetched_at, calendars.created_at)
-        < %(now)s::timestamptz - 2 * calendars.import_interval - interval '5 minutes' as is_late
+        freshness.fresh_at,
+        extract(epoch from freshness.target)::bigint as target,
+        coalesce(freshness.is_late, false) as is_late
     from calimport.calendars as calendars
     left join calimport.users as users on calendars.user_id = users.id
     left join calimport.partners as partners on calendars.organiser_id = partners.id
     left join calimport.places as places on calendars.place_id = places.id
+    left join calimport.freshness as freshness on calendars.id = freshness.calendar_id
     left join noticed on calendars.id = noticed.calendar_id
     where
         (%(user_ids)s::bigint[] is null or calendars.user_id = any(%(user_ids)s::bigint[]))
@@ -78,6 +78,7 @@ filtered as (
                     '{bad_source,error,in_worker,in_queue,idle,paused}'::text[], described.state
                 )::double precision
             when 'next' then extract(epoch from coalesce(described.next_import_at, '-infinity'))::double precision
+            when 'fresh' then extract(epoch from described.fresh_at)::double precision
             when 'fetched' then extract(epoch from described.fetched_at)::double precision
             when 'imported' then extract(epoch from described.imported_at)::double precision
             when 'changed' then extract(epoch from described.changed_at)::double precision
@@ -140,6 +141,8 @@ shown as (
         page.imported_at,
         page.changed_at,
         page.notices,
+        page.fresh_at,
+        page.target,
         page.is_late,
         (
             select count(*)

@@ -1,4 +1,4 @@
-"""What a person decides about what imports did, or did not dare to do: held deletions, and undo."""
+"""What a person decides about what imports did, or did not dare to do: held deletions, plans, undo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi import Path as PathPart
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from calimport import database, holding, undoing
+from calimport import database, holding, plans, undoing
 from calimport.database import Connection
 from calimport.errors import PlanOutdated
 from calimport.web.acting import Journaling
@@ -75,6 +75,16 @@ def undo_run(id: Id, dag_run_id: RunId, body: Undo, person: Writer, journaled: J
             sentence, option, _ = str(error).partition(" With --overwrite")
             return JSONResponse({"detail": sentence, "overwritable": bool(option)}, 409)
     return {"dag_run_id": undone.dag_run_id, **asdict(undone.counts)}
+
+
+@router.post("/api/calendars/{id}/runs/{dag_run_id}/apply")
+def apply_plan(id: Id, dag_run_id: RunId, person: Writer, journaled: Journaling) -> Any:
+    """Do what a dry run planned for this calendar, unless the world has moved on."""
+    with _deciding(id, person) as connection:
+        journaled("plan.apply", {"calendar_id": id, "run": dag_run_id})
+        applied = plans.apply(connection, dag_run_id, calendar_id=id, actor=person.actor, clock=datetime.now(UTC))
+    (counts,) = applied.calendars.values()
+    return {"dag_run_id": applied.dag_run_id, **asdict(counts)}
 
 
 @contextmanager

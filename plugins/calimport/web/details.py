@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,6 @@ Size = Annotated[int, Query(ge=1, le=200)]
 RunId = Annotated[str | None, Query(max_length=250)]
 #: More occurrences than a person can look at, and as many as a browser can draw.
 MOST_EVENTS: Final = 5000
-_HELD: Final = "select held from calimport.runs where id = (select held_run_id from calimport.calendars where id = %s)"
 _PRIVATE: Final = ("private", "confidential")
 
 router = APIRouter()
@@ -38,14 +37,14 @@ def get_calendar(id: Id, person: Reader) -> Any:
         calendar = calendars.get(connection, id)
         notices = database.run(connection, "calendars/notices", id=id).fetchall()
         last = database.run(connection, "calendars/last_run", id=id).fetchone()
-        held = connection.execute(_HELD, [id]).fetchone()
+        (standing,) = rows(connection, "standing", id=id)
     return {
         "may_write": person.may_write,
         "may_connect": person.may_connect,
         **document(calendar),
         "notices": notices,
         "last_run": last,
-        "held": held["held"] if held else 0,
+        **standing,
     }
 
 
@@ -112,8 +111,7 @@ def document(calendar: Calendar) -> Row:
     source = calendar.config.source
     return {
         "config": {
-            **config,
-            "interval": format_interval(config["interval"]),
+            **{key: format_interval(one) if isinstance(one, timedelta) else one for key, one in config.items()},
             "source": calendars.shown("source", source) if source else None,
         },
         "has_private_source": bool(source and addresses.is_private(source)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
@@ -11,7 +10,7 @@ from calimport.calendars import STATES
 from calimport.web.people import Reader
 from calimport.web.reading import reading, rows
 
-Sort = Literal["name", "state", "kind", "next", "fetched", "imported", "changed", "notices"]
+Sort = Literal["name", "state", "kind", "next", "fresh", "fetched", "imported", "changed", "notices"]
 State = Literal["paused", "idle", "in_queue", "in_worker", "error", "bad_source"]
 _PAGE: Final = 50
 assert set(STATES) | {"paused"} == set(State.__args__)  # type: ignore[attr-defined]  # noqa: S101 - one list of states
@@ -53,7 +52,6 @@ def list_calendars(
             descending=descending,
             most=size,
             skipped=(page - 1) * size,
-            now=datetime.now(UTC),
         )
     return {"may_write": person.may_write, **found}
 

@@ -11,7 +11,7 @@ import { runs } from "./runs.js";
 import { settings } from "./settings.js";
 import { tabs } from "./tabs.js";
 import { time } from "./time.js";
-import { number, stateBadge } from "./words.js";
+import { freshness, number, stateBadge } from "./words.js";
 
 const REFRESH = 15000;
 const main = document.getElementById("main");
@@ -92,6 +92,7 @@ function showFacts() {
   fill(facts,
     fact("Kind", calendar.kind_used ?? config.kind),
     fact("Last import", time(calendar.fetched_at)),
+    fact("Freshness", freshness(calendar)),
     fact("Next import", next),
     fact("Last change", time(calendar.changed_at)),
     fact("Events", number(calendar.events)),

@@ -1,8 +1,9 @@
 // What changed in a calendar, column by column, before and after.
 import { airflowLink, ours } from "./airflow.js";
+import { confirmed } from "./dialog.js";
 import { box, fill, h } from "./dom.js";
 import { time, written } from "./time.js";
-import { ACTIONS, badge, outcomeBadge } from "./words.js";
+import { ACTIONS, badge, counted, outcomeBadge } from "./words.js";
 
 export async function changes(context) {
   const run = new URLSearchParams(location.search).get("run");
@@ -22,11 +23,18 @@ export async function changes(context) {
     fill(more, found.more && h("button", { type: "button", onclick: () => load(found.changes.at(-1).id) }, "Earlier changes"));
   }
 
+  async function apply() {
+    const sure = await confirmed("Apply this plan?", { text: "Exactly what is listed here is done, if nothing has changed since.", yes: "Apply" });
+    if (!sure) return;
+    await context.act((counts) => `Applied: ${counted(counts)}.`, () => ours(`calendars/${context.id}/runs/${encodeURIComponent(run)}/apply`, { method: "POST" }));
+  }
+
   function ofRun(first) {
     const planned = first?.outcome === "planned";
     return box(planned ? "warn" : "busy", planned ? "A dry run planned this, and did not apply it: " : "What one run did: ",
       airflowLink(`dags/${first?.dag_id ?? "calendar_import"}/runs/${encodeURIComponent(run)}`, {}, run), ". ",
-      h("a", { href: `?id=${context.id}#changes` }, "Show all changes"));
+      h("a", { href: `?id=${context.id}#changes` }, "Show all changes"),
+      planned && context.mayWrite && h("div", { class: "bar" }, h("button", { type: "button", class: "small", onclick: apply }, "Apply this plan")));
   }
 }
 

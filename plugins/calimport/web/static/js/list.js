@@ -3,7 +3,7 @@ import { airflowLink, ours } from "./airflow.js";
 import { announce, box, fill, h, refill } from "./dom.js";
 import { pausedWarning } from "./imports.js";
 import { time } from "./time.js";
-import { counted, number, outcomeBadge, STATES, stateBadge } from "./words.js";
+import { counted, freshness, number, outcomeBadge, STATES, stateBadge } from "./words.js";
 
 const SIZE = 50;
 const REFRESH = 30000;
@@ -12,6 +12,7 @@ const COLUMNS = [
   ["state", "State"],
   ["kind", "Kind"],
   ["fetched", "Last import"],
+  ["fresh", "Freshness"],
   ["next", "Next import"],
   ["changed", "Last change"],
   [null, "Events", "number"],
@@ -94,7 +95,7 @@ function show(found, quietly) {
   showChips(found.states);
   showKinds(found.kinds);
   refill(head, COLUMNS.map(heading), run && h("th", {}, "This run"));
-  refill(body, found.calendars.length ? found.calendars.map(row) : h("tr", {}, h("td", { colspan: 9, class: "whole" }, nothing())));
+  refill(body, found.calendars.length ? found.calendars.map(row) : h("tr", {}, h("td", { colspan: 10, class: "whole" }, nothing())));
   showPages(found);
   if (!quietly) announce(`${number(found.total)} calendars`);
 }
@@ -157,7 +158,8 @@ function row(one) {
     ], "title"),
     cell("State", [stateBadge(one.state), one.held && h("div", { class: "warn small" }, `${number(one.held)} deletions held`)]),
     cell("Kind", one.kind),
-    cell("Last import", [time(one.fetched_at), one.is_late && h("div", { class: "warn small" }, "late")]),
+    cell("Last import", time(one.fetched_at)),
+    cell("Freshness", freshness(one)),
     cell("Next import", next(one)),
     cell("Last change", time(one.changed_at)),
     cell("Events", number(one.events), "number"),

@@ -32,4 +32,16 @@ export function counted(run) {
   return found.map(([number, word]) => `${number} ${word}`).join(", ") || "nothing changed";
 }
 
+/** Whether a calendar's events are as young as they should be. */
+export function freshness({ target, is_late }) {
+  if (!target) return h("span", { class: "muted" }, "–"); // paused, or written by hand
+  const within = lasts(target);
+  return h("span", { title: `To be imported at least every ${within}`, class: is_late ? "warn" : "good" }, is_late ? `late (over ${within})` : "fresh");
+}
+
+function lasts(seconds) {
+  for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]]) if (seconds >= length) return `${Math.round(seconds / length * 10) / 10} ${unit}`;
+  return `${seconds} s`;
+}
+
 export const number = (value) => new Intl.NumberFormat("en").format(value ?? 0);
