@@ -41,10 +41,12 @@ with described as (
         and case %(shown_only)s::text
             when 'held' then calendars.held_run_id is not null
             when 'notices' then calendars.id in (select notices.calendar_id from calimport.notices as notices)
-            when 'late' then calendars.id in (
-                    select freshness.calendar_id from calimport.freshness as freshness
-                    where freshness.is_late
-                )
+            when 'late'
+                then
+                    calendars.id in (
+                        select freshness.calendar_id from calimport.freshness as freshness
+                        where freshness.is_late
+                    )
             else true
         end
 ),
