@@ -256,7 +256,7 @@ renamed as (
 churn as (
     select
         counted.is_churn,
-        counted.is_churn and counted.still_there * 2 < cardinality(%(uid_sample)s::text[]) as goes_on
+        counted.is_churn and coalesce(counted.still_there * 2 < cardinality(%(uid_sample)s::text[]), false) as goes_on
     from (
         select
             (select count(*) from renamed) > (select count(*) from same_identity) as is_churn,
@@ -287,7 +287,7 @@ same as (
         renamed.event_id,
         renamed.uid,
         renamed.recurrence_id,
-        coalesce(not churn.goes_on, true)
+        not churn.goes_on
     from renamed
     cross join churn
 ),
