@@ -18,8 +18,8 @@ from calimport import database, export_tokens
 from calimport.export_tokens import Grant
 from dev import processes
 from tests.airflow_home import Home, new_calimport, new_metadata
+from tests.airflow_stack import free_port
 from tests.store_client import imported, user
-from tests.test_scheduler import free_port
 
 pytestmark = pytest.mark.airflow
 
