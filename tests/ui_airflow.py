@@ -20,8 +20,9 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from dev import processes
 from tests.airflow_home import DAG, Home, new_calimport, new_metadata
+from tests.airflow_stack import free_port, stop
 from tests.importing import Importer
-from tests.test_scheduler import database_of, free_port, stop
+from tests.test_scheduler import database_of
 
 #: Nothing that Chromium does of its own accord is part of a test.
 ARGUMENTS = [
