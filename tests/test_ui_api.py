@@ -11,9 +11,11 @@ import pytest
 from fastapi import Request
 from fastapi.testclient import TestClient
 
+from calimport.calendars import STRATEGIES, CalendarConfig
 from calimport.web import pages
 from calimport.web.app import create_app
 from calimport.web.people import Person, remember
+from dev import vendor
 from tests.importing import feed
 from tests.web import Reply
 
@@ -593,3 +595,24 @@ def test_a_check_reaches_no_machine_that_an_import_would_not(client, web, monkey
 
     assert found["class"] in ("FeedAddressForbidden", "ConfigurationError")
     assert web.asked == []
+
+
+def test_the_form_offers_the_keys_of_a_calendar_and_names_that_exist(client, connection):
+    connection.execute("insert into calimport.users (name) values ('Anna'), ('Bo')")
+    connection.execute("insert into calimport.places (name) values ('Hall')")
+    connection.commit()
+
+    found = client.get("/api/form").json()
+
+    assert [key["name"] for key in found["keys"]] == list(CalendarConfig.model_fields)
+    assert next(key for key in found["keys"] if key["name"] == "strategy")["choices"] == list(STRATEGIES)
+    assert found["suggestions"] == {"place": ["Hall"], "user": ["Anna", "Bo"], "organiser": []}
+
+
+def test_the_calendar_component_is_the_one_that_make_vendor_fetches_with_its_licence():
+    files = {name: (vendor.FOLDER / name).read_text() for name in vendor.FILES.values()}
+
+    assert f"FullCalendar Standard Bundle v{vendor.VERSION}\n" in files["fullcalendar.min.js"]
+    assert "Permission is hereby granted, free of charge" in files["LICENSE.md"]
+    with pytest.raises(SystemExit, match="is not what it was"):
+        vendor.check(b"something else")

@@ -1,24 +1,14 @@
--- Names that a form can offer: places, users and partners, the first of each.
+-- Names that a form can offer: places, users and partners, the first of each. One row of three arrays.
 select
-    (
-        select coalesce(
-            jsonb_agg(found.name), '[]') from (
-            select places.name from calimport.places
-            order by places.name limit 500
-        ) as found
+    array(
+        select places.name from calimport.places as places
+        order by places.name limit 500
     ) as place,
-    (
-        select coalesce(
-            jsonb_agg(found.name), '[]') from (
-            select users.name from calimport.users
-            order by users.name limit 500
-        ) as found
+    array(
+        select users.name from calimport.users as users
+        order by users.name limit 500
     ) as user,
-    (
-        select coalesce(
-            jsonb_agg(found.name), '[]') from (
-            select partners.name from calimport.partners
-            order by partners.name limit 500
-        ) as found
-    )
-        as organiser
+    array(
+        select partners.name from calimport.partners as partners
+        order by partners.name limit 500
+    ) as organiser
