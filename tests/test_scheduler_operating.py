@@ -470,6 +470,7 @@ def stack(
         "AIRFLOW__SENTRY__SENTRY_ON": "True",
         "AIRFLOW__SENTRY__SENTRY_DSN": sentry.root.replace("://", "://key@") + "/1",
         "AIRFLOW__SENTRY__INCLUDE_LOCAL_VARIABLES": "False",
+        "AIRFLOW__SENTRY__AUTO_ENABLING_INTEGRATIONS": "False",
     }
     with running(home, **settings) as started:
         yield started
