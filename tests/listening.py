@@ -27,11 +27,12 @@ def udp() -> Iterator[Heard]:
         ended = threading.Event()
 
         def listen() -> None:
-            while not ended.is_set():
+            while True:
                 try:
                     heard.lines += receiver.recv(65536).decode("utf-8", "replace").splitlines()
-                except TimeoutError:
-                    continue
+                except TimeoutError:  # what was sent before the end has been heard by now
+                    if ended.is_set():
+                        return
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
