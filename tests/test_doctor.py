@@ -14,7 +14,7 @@ from calimport import doctor
 from calimport.cli import main
 from calimport.doctor import Wrong, examine
 from calimport.errors import FeedNotFound
-from tests.airflow_home import Home, command_line, new_metadata
+from tests.airflow_home import ROOT, Home, command_line, new_metadata
 from tests.importing import feed
 from tests.web import Reply
 
@@ -156,6 +156,21 @@ def test_a_check_that_cannot_be_made_is_a_finding(connection, monkeypatch):
     monkeypatch.setattr(doctor, "_clock", broken)
 
     assert wrong() == {"clock": ("This could not be checked: ZeroDivisionError: by zero.", "")}
+
+
+def test_the_handbook_shows_every_check_as_it_is_printed(connection, monkeypatch):
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    shown = page.partition("$ calimport doctor\n")[2].partition("$ ")[0].splitlines()
+    monkeypatch.setattr(doctor, "_pool", no_pool)
+
+    printed = CliRunner().invoke(main, ["doctor"]).output.splitlines()
+
+    assert [line[:19] for line in shown] == [line[:19] for line in printed]
+    assert [line for line in shown if "fetch" in line] == [line for line in printed if "fetch" in line]
+
+
+def no_pool() -> str:
+    raise Wrong(f"There is no pool {doctor.POOL}, so no task that fetches is started.", doctor.POOL_ADVICE)
 
 
 # Airflow.

@@ -170,6 +170,21 @@ def test_where_a_source_cannot_know_the_past_nothing_is_deleted_and_the_run_says
     assert [one for one in said if "does not publish what ended before" in one] != [], said
 
 
+def test_the_dialog_of_the_web_page_gives_the_same_days(stack, backfilled):
+    """What it asks the API before it starts a backfill, for two days that are there and two that are not."""
+    asked = {
+        "dag_id": BACKFILL,
+        "from_date": f"{FIRST + timedelta(days=3)}T00:00:00Z",
+        "to_date": f"{FIRST + timedelta(days=6)}T00:00:00Z",
+        "run_backwards": True,
+        "reprocess_behavior": "none",
+    }
+
+    answer = stack.api.post("/backfills/dry_run", json=asked).json()
+
+    assert [one["logical_date"][:10] for one in answer["backfills"]] == ["2025-10-30", "2025-10-29"]
+
+
 def test_the_five_minute_dag_refuses_a_backfill_in_a_sentence(stack, airflow):
     done = airflow.run(
         stack.home, "backfill", "create", "--dag-id", "calendar_import", "--from-date", "2026-01-01", "--to-date",

@@ -20,6 +20,7 @@ from calimport.errors import CalimportError
 from calimport.settings import DATABASE_CONNECTION_ID, Settings
 
 POOL: Final = "calimport_fetch"
+POOL_ADVICE: Final = f'Run `airflow pools set {POOL} 8 "Fetches of calendars that may run at the same time"`.'
 DAG: Final = "calendar_import"
 #: The oldest version of PostgreSQL that the SQL is written for.
 _OLDEST_SERVER: Final = 150000
@@ -227,11 +228,10 @@ def _pool() -> str:
 
     with create_session() as session:
         slots = session.scalar(select(Pool.slots).where(Pool.pool == POOL))
-    advice = f'Run `airflow pools set {POOL} 8 "Fetches of calendars that may run at the same time"`.'
     if slots is None:
-        raise Wrong(f"There is no pool {POOL}, so no task that fetches is started.", advice)
+        raise Wrong(f"There is no pool {POOL}, so no task that fetches is started.", POOL_ADVICE)
     if slots == 0:
-        raise Wrong(f"The pool {POOL} has no slots, so no task that fetches is started.", advice)
+        raise Wrong(f"The pool {POOL} has no slots, so no task that fetches is started.", POOL_ADVICE)
     return f"The pool {POOL} has {slots} slots."
 
 
