@@ -55,8 +55,9 @@ def calendar_backfill():
             # The present, not the day: what is past for a source does not depend on which day is looked at.
             return plan(step, as_of=step.clock, **backfill_params())
 
-    batches = plan()
-    import_batch.expand(batch=batches) >> report(batches) >> judge(batches)
+    batches, verdict = plan(), judge()
+    import_batch.expand(batch=batches) >> report() >> verdict
+    batches >> verdict
 
 
 calendar_backfill()

@@ -85,8 +85,10 @@ def calendar_import():
         with current_step() as step:
             return plan(step, as_of=as_of(), **run_params())
 
-    batches = plan()
-    import_batch.expand(batch=batches) >> report(batches) >> [judge(batches), alert()]
+    batches, verdict = plan(), judge()
+    import_batch.expand(batch=batches) >> report() >> [verdict, alert()]
+    # No calendar can say that there was no plan: then nothing is judged, and the run is red.
+    batches >> verdict
 
 
 calendar_import()

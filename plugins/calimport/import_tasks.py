@@ -129,7 +129,7 @@ def import_batch(batch: dict[str, Any]) -> None:
 
 
 @step_task(trigger_rule="all_done", outlets=[CHANGED_EVENTS])
-def report(batches: list[dict[str, Any]] | None, *, outlet_events: Any) -> dict[str, int]:
+def report(*, outlet_events: Any) -> dict[str, int]:
     """Log a line per calendar, emit metrics, and the asset event where something changed."""
     from calimport.steps.report import report
     from calimport.tasks import current_step, emit_metrics
@@ -143,15 +143,11 @@ def report(batches: list[dict[str, Any]] | None, *, outlet_events: Any) -> dict[
 
 
 @step_task
-def judge(batches: list[dict[str, Any]] | None) -> None:
+def judge() -> None:
     """Decide the run's colour. After report, since Airflow drops the asset events of a task that fails."""
-    from calimport.errors import ImportFailed
     from calimport.steps.report import judge, outcomes
     from calimport.tasks import current_step
 
-    if batches is None:
-        # No calendar can say that there was no plan.
-        raise ImportFailed("Nothing was imported: the task plan failed, and its log says why.")
     with current_step() as step:
         judge(outcomes(step), step.settings.failure_threshold)
 
