@@ -146,7 +146,8 @@ def test_without_a_notifier_the_digest_is_in_the_log(importer, web, caplog):
 
     send_changes(importer.connection, alerting.load(Settings()), clock=NOW)
 
-    assert f"Calendars: 1 broken\nclub: {FeedNotFound.sentence}" in caplog.text
+    told = [record.getMessage() for record in caplog.records if record.name == "calimport.alerting"]
+    assert told == ["Calendars: 1 broken", f"club: {FeedNotFound.sentence} (FeedNotFound; contact: unknown)"]
 
 
 def test_a_notifier_that_is_not_there_is_named():

@@ -27,7 +27,7 @@ OWN = ("settings", "database", "schema", "clock", "permissions", "time zones", "
 def without_airflow(monkeypatch, request):
     """Its checks have tests of their own, below."""
     if "airflow" not in request.keywords:
-        for name in ("_disk", "_airflow", "_pool", "_dag"):
+        for name in ("_disk", "_airflow", "_pool", "_dags"):
             monkeypatch.setattr(doctor, name, lambda: "not asked")
 
 
@@ -189,13 +189,13 @@ def test_the_parts_of_airflow_one_after_the_other(tmp_path_factory, postgres_hos
         )
         assert found["pool"][0] == "There is no pool calimport_fetch, so no task that fetches is started."
         assert found["pool"][1].startswith("Run `airflow pools set calimport_fetch 8 ")
-        assert found["dag"][0] == "Airflow does not know the DAG calendar_import."
+        assert found["dags"][0] == "Airflow does not know calendar_import and calendar_maintenance."
 
         assert airflow.run(home, "pools", "set", "calimport_fetch", "0", "none").returncode == 0
         assert airflow.run(home, "dags", "reserialize").returncode == 0
         found = asked(home)
         assert found["pool"][0] == "The pool calimport_fetch has no slots, so no task that fetches is started."
-        assert found["dag"] == ("The DAG calendar_import is paused.", "Run `airflow dags unpause calendar_import`.")
+        assert found["dags"] == ("Paused: calendar_import.", "Run `airflow dags unpause calendar_import`.")
 
         assert airflow.run(home, "pools", "set", "calimport_fetch", "8", "fetches").returncode == 0
         assert airflow.run(home, "dags", "unpause", "--yes", "calendar_import").returncode == 0
@@ -225,7 +225,7 @@ def asked(home: Home) -> dict[str, tuple[str, str]]:
 
     program = (
         "import json; from calimport import doctor\n"
-        "checks = [doctor._checked(name, getattr(doctor, f'_{name}')) for name in ('airflow', 'pool', 'dag')]\n"
+        "checks = [doctor._checked(name, getattr(doctor, f'_{name}')) for name in ('airflow', 'pool', 'dags')]\n"
         "print(json.dumps({one.name: [one.sentence, one.advice] for one in checks if not one.is_good}))"
     )
     done = subprocess.run(

@@ -128,4 +128,6 @@ def _contact(row: Mapping[str, Any]) -> str:
 def _log(context: dict[str, Any]) -> None:
     """The notifier where none is configured."""
     digest: Digest = context["digest"]
-    log.warning("%s\n%s", digest.subject, digest.text)
+    log.warning("%s", digest.subject)
+    for line in digest.text.splitlines():
+        log.warning("%s", line)

@@ -21,7 +21,8 @@ from calimport.settings import DATABASE_CONNECTION_ID, Settings
 
 POOL: Final = "calimport_fetch"
 POOL_ADVICE: Final = f'Run `airflow pools set {POOL} 8 "Fetches of calendars that may run at the same time"`.'
-DAG: Final = "calendar_import"
+#: Those without which nothing is imported, or the database grows without end.
+DAGS: Final = ("calendar_import", "calendar_maintenance")
 #: The oldest version of PostgreSQL that the SQL is written for.
 _OLDEST_SERVER: Final = 150000
 _SKEW: Final = timedelta(seconds=5)
@@ -74,7 +75,7 @@ def examine(*, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Ite
     yield _checked("disk", _disk)
     yield _checked("airflow", _airflow)
     yield _checked("pool", _pool)
-    yield _checked("dag", _dag)
+    yield _checked("dags", _dags)
 
 
 def _checked(name: str, check: Callable[..., str], *arguments: Any) -> Check:
@@ -235,7 +236,7 @@ def _pool() -> str:
     return f"The pool {POOL} has {slots} slots."
 
 
-def _dag() -> str:
+def _dags() -> str:
     from airflow.models.dag import DagModel
     from airflow.models.errors import ParseImportError
     from airflow.utils.session import create_session
@@ -243,14 +244,15 @@ def _dag() -> str:
 
     with create_session() as session:
         errors = session.scalars(select(ParseImportError.filename).order_by(ParseImportError.filename)).all()
-        dag = session.get(DagModel, DAG)
         if errors:
             raise Wrong(f"Airflow cannot read {', '.join(map(str, errors))}.", "Run `airflow dags list-import-errors`.")
-        if dag is None or dag.is_stale:
+        found = {name: session.get(DagModel, name) for name in DAGS}
+        if unknown := [name for name, dag in found.items() if dag is None or dag.is_stale]:
             raise Wrong(
-                f"Airflow does not know the DAG {DAG}.",
+                f"Airflow does not know {' and '.join(unknown)}.",
                 "Put dags/ where its DAG processor looks ([core] dags_folder), and plugins/ where it finds modules.",
             )
-        if dag.is_paused:
-            raise Wrong(f"The DAG {DAG} is paused.", f"Run `airflow dags unpause {DAG}`.")
-    return f"The DAG {DAG} is known and not paused."
+        if paused := [name for name, dag in found.items() if dag.is_paused]:
+            commands = " ".join(f"Run `airflow dags unpause {name}`." for name in paused)
+            raise Wrong(f"Paused: {' and '.join(paused)}.", commands)
+    return f"{' and '.join(DAGS)} are known and not paused."
