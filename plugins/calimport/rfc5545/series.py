@@ -166,7 +166,10 @@ class _Series:
         ]
 
     def _until(self, rule: Rule) -> datetime | None:
-        """UNTIL on the wall clock of the series, inclusive. A DATE is its midnight, as every other engine reads it."""
+        """UNTIL on the wall clock of the series, inclusive. A DATE is a midnight, as nearly all other engines read it.
+
+        Some take that of UTC and some that of the series. The later one leaves out nothing that somebody shows.
+        """
         until = rule.until
         if until is None:
             return None
@@ -176,7 +179,8 @@ class _Series:
             if self.all_day:
                 return clocks.at_midnight(clocks.day_meant(until, self.zone))
             return clocks.wall(until, self.wall_zone)
-        return clocks.at_midnight(until)
+        midnight = clocks.at_midnight(until)
+        return midnight if self.all_day else max(midnight, clocks.wall(midnight.replace(tzinfo=UTC), self.wall_zone))
 
     def _bounds(self) -> tuple[datetime, datetime]:
         """The wall-clock starts whose occurrences can touch the window, however long they are or far they move."""
