@@ -7,8 +7,8 @@ They agree but for this, where the clause says what we do:
   wall-clock time, so an instance that lasts over a change of the clocks ends an hour apart.
 * RECURRENCE-ID and EXDATE name an instant (3.8.4.4, 3.8.5.1); there, also the instances of that day whose local time
   reads as that instant does in UTC, or the other way round.
-* An UNTIL that is a date is the later of its midnights in UTC and on the clock of a series of times (3.3.10 forbids it);
-  there, in UTC.
+* An UNTIL that is a date, which 3.3.10 forbids in a series of times, is the later of its midnights in UTC and on the
+  clock of the series; there, that in UTC.
 * An RDATE that is a date adds to a series of times at the hour of DTSTART (3.8.5.2 forbids it); there, at midnight.
 * There, EXRULE (RFC 2445, 4.8.5.2) is not known, and RSCALE with SKIP (RFC 7529, 4.1) an error.
 
