@@ -114,7 +114,7 @@ def test_what_a_person_did_is_said_with_their_name(importer, web, club):
 
     removed, *others = sorted(explain(importer, uid="talk"), key=lambda one: one.answer, reverse=True)
 
-    assert "by undo of os:anna" in removed.sentence
+    assert "when os:anna undid a run" in removed.sentence
     assert [(one.answer, one.sentence) for one in others] == [
         ("kept_away", "It is in the feed, and a person undid its import; that holds until the feed changes.")
     ]

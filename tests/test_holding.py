@@ -240,6 +240,26 @@ def test_a_run_over_a_window_of_its_own_holds_until_it_is_told(importer, web):
     assert holding.release(importer.connection, calendar_id, actor="os:anna", clock=importer.now).deleted == 12
 
 
+@pytest.mark.parametrize(
+    ("given", "printed"),
+    [
+        ("hold_deletes_over=20", "Changed club: hold_deletes_over: – → 20.\n"),
+        ("hold_deletes_ratio=0.9", "Changed club: hold_deletes_ratio: – → 0.9.\n"),
+        ("hold_deletes_most=0", "Changed club: hold_deletes_most: – → 0.\n"),
+        ("hold_deletes_ratio=2", "calimport: ConfigurationError: hold_deletes_ratio: must be at most 1.0, not 2.\n"),
+        ("hold_deletes_ratio=many", "ConfigurationError: hold_deletes_ratio: must be a number, not 'many'.\n"),
+        ("hold_deletes_over=-1", "ConfigurationError: hold_deletes_over: must be at least 0, not -1.\n"),
+    ],
+)
+def test_thresholds_are_keys_of_a_calendar(importer, club, given, printed):
+    done = CliRunner().invoke(main, ["calendars", "set", "club", given])
+
+    assert done.output.endswith(printed)
+    key, _, value = given.partition("=")
+    stored = importer.state("club")[key]
+    assert stored == (float(value) if done.exit_code == 0 else None)
+
+
 def test_the_commands(importer, club):
     importer.connection.execute("update calimport.calendars set lease_owner = null, lease_until = null")
     runner = CliRunner()

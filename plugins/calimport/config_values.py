@@ -73,6 +73,7 @@ _SENTENCES: Final[dict[str, str]] = {
     "bool_parsing": "must be true or false, not {given!r}.",
     "bool_type": "must be true or false, not {given!r}.",
     "extra_forbidden": "is not a key here.",
+    "float_parsing": "must be a number, not {given!r}.",
     "greater_than_equal": "must be at least {ge}, not {given}.",
     "int_from_float": "must be a whole number, not {given}.",
     "int_parsing": "must be a whole number, not {given!r}.",

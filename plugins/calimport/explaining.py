@@ -29,6 +29,14 @@ from calimport.windows import Window, WindowRequest, instant
 
 #: How far ahead and back a feed is searched where no day was given.
 _REACH: Final = timedelta(days=400)
+_REMOVED_BY: Final = {
+    "import": "because a complete feed no longer had it",
+    "release": "when {actor} released held deletions",
+    "undo": "when {actor} undid a run",
+    "plan": "when {actor} applied a plan",
+    "replay": "when {actor} went back to an older feed",
+    "renormalize": "when {actor} had stored feeds read again",
+}
 #: Older feeds that are searched for an event that is in neither the rows nor the present feed.
 _OLDER_FEEDS: Final = 10
 
@@ -174,7 +182,7 @@ def _of_row(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _of_removed(row: Mapping[str, Any]) -> tuple[str, str]:
-    what = f"by {row['operation']} of {row['actor']}" if row["actor"] else "because a complete feed no longer had it"
+    what = _REMOVED_BY[row["operation"]].format(actor=row["actor"])
     return "removed", f"It was removed on {_shown(row['changed_at'])}, {what} ({row['dag_run_id']})."
 
 

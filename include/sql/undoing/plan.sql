@@ -22,23 +22,26 @@ wanted as (
     left join calimport.places as places on places.id = (changed.before ->> 'place_id')::bigint
 ),
 
+touched as (
+    select wanted.event_id
+    from wanted
+    union
+    select events.id
+    from calimport.events as events
+    inner join wanted
+        on
+            events.calendar_id = %(calendar_id)s
+            and events.uid = wanted.record ->> 'uid'
+            and events.recurrence_id is not distinct from wanted.record ->> 'recurrence_id'
+),
+
 present as (
     select
         events.id as event_id,
         to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as record
     from calimport.events as events
-    where
-        events.calendar_id = %(calendar_id)s
-        and (
-            events.id in (select wanted.event_id from wanted)
-            or exists (
-                select 1
-                from wanted
-                where
-                    wanted.record ->> 'uid' = events.uid
-                    and wanted.record ->> 'recurrence_id' is not distinct from events.recurrence_id
-            )
-        )
+    inner join touched on events.id = touched.event_id
+    where events.calendar_id = %(calendar_id)s
 ),
 
 planned as (
