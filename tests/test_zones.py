@@ -87,6 +87,7 @@ LISBON = ZoneInfo("Europe/Lisbon")
         ("localtime", None),
         ("GMT+25", None),
         ("GMT +0100 (Standard) / GMT +0200 (Daylight)", None),
+        ("Etc/GMT+5 (x)", None),
         ("/", None),
         ("", None),
         ("Europe/Berlin" * 100, None),
@@ -120,6 +121,12 @@ def test_names_that_are_certain(tzid: str, name: str | None) -> None:
         ("(UTC-07:00) Chihuahua, La Paz, Mazatlan", "America/Mazatlan"),
         ("(GMT-03:00) Buenos Aires, Georgetown", "America/Argentina/Buenos_Aires"),
         ("(GMT-04:00) La Paz", "America/La_Paz"),
+        ("Singapore Time", "Asia/Singapore"),
+        ("Z=-1$DO=1$DL=3 -1 1 10 -1 1$ZX=12$ZN=W. Europe", "Europe/Berlin"),
+        ("Europe-Berlin", "Europe/Berlin"),
+        ("Europe/Berlin_old", "Europe/Berlin"),
+        ("America/New_York-(Standard)", "America/New_York"),
+        ("America/Argentina/Buenos_Aires (1)", "America/Argentina/Buenos_Aires"),
     ],
 )
 def test_names_that_are_guessed(tzid: str, name: str) -> None:

@@ -28,6 +28,10 @@ _PLACES: Final = re.compile(r"\s*[,;/]\s*")
 _GREENWICH: Final = re.compile(r"greenwich mean time\s*[:;]\s*")
 _NUMBERED: Final = re.compile(r"(.* standard time) \d+")
 _SEASON: Final = re.compile(r" (?:standard|daylight|summer) time$")
+#: Lotus Notes: `Z=-1$DO=1$DL=3 -1 1 10 -1 1$ZX=12$ZN=W. Europe`.
+_NOTES: Final = re.compile(r"Z=[^$]*\$.*\$ZN=([^$]+)", re.IGNORECASE)
+#: `America/New_York-(Standard)`, `Europe/Berlin_old`: a name of the database, and what a program put behind it.
+_NAMED_BEFORE: Final = re.compile(r"((?!etc/)[a-z]+/[a-z_]+?(?:/[a-z_]+?)?)(?:[_ -]?old|[^a-z_/].*)", re.IGNORECASE)
 #: `Midway Island`, `Marshall Is.`: IANA's names have only the first word.
 _ISLAND: Final = re.compile(r" (?:islands?|is\.?)$")
 #: Areas of the database whose members are not named by places, and Australia's old names.
@@ -184,6 +188,9 @@ def _guess(text: str) -> str | None:
     if numbered := _NUMBERED.fullmatch(lower):
         # Outlook numbers the definitions of one name that differ from each other: `W. Europe Standard Time 1`.
         return _windows_ids().get(numbered.group(1))
+    if notes := _NOTES.fullmatch(text):
+        found = read_name(notes.group(1))
+        return found.name if found else None
     season = _SEASON.sub("", lower)
     return (
         ABBREVIATIONS.get(text.upper())
@@ -191,9 +198,18 @@ def _guess(text: str) -> str | None:
         # `Pacific Daylight Time`: Windows' and Java's name of the other half of the year.
         or _windows_ids().get(f"{season} standard time")
         or DISPLAY_NAMES.get(f"{season} time")
+        # `Singapore Time`, as Java says it.
+        or _windows_ids().get(f"{lower.removesuffix(' time')} standard time")
+        or _with_more_behind(text)
         or _by_places(text)
         or _city(lower.rpartition("/")[2].replace("_", " "))
     )
+
+
+def _with_more_behind(text: str) -> str | None:
+    """``US-Eastern``, ``Europe-Berlin``: the slash as a dash; ``America/Los_Angeles (Pacific)``."""
+    found = _NAMED_BEFORE.fullmatch(text)
+    return _exact(text.replace("-", "/", 1)) or (_exact(found.group(1)) if found else None)
 
 
 def _by_places(text: str) -> str | None:
