@@ -41,7 +41,7 @@ _UTF_8: Final = re.compile(  # RFC 3629, 4
 _WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _WHERE_TEXT_BEGINS: Final = 4096
 #: Rewritten at every request by Google, Meetup and others (RFC 5545, 3.8.7): no part of what a feed says.
-_VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
+VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
 #: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
 _C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 #: C1 controls, which mean nothing in any, as UTF-8.
@@ -94,7 +94,7 @@ def _whole(text: str, content_type: str) -> str:
 
 def meaning_hash(content: bytes) -> bytes:
     """SHA-256 of a feed, as :func:`clean` leaves it, without the lines that producers rewrite at every request."""
-    said = _VOLATILE.sub(b"", b"\n%b\n" % content)
+    said = VOLATILE.sub(b"", b"\n%b\n" % content)
     return hashlib.sha256(memoryview(said)[1:]).digest()
 
 

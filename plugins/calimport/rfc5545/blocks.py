@@ -10,6 +10,7 @@ which a feed has a few, since one program wrote it. A VEVENT that is not clean i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from sys import intern
@@ -97,11 +98,35 @@ class Layout(NamedTuple):
     blocks: list[Block]
 
 
+class Parts(NamedTuple):
+    """The bytes of a feed that is laid out so."""
+
+    #: What is before the first event, and what is behind any: without the events, a calendar too.
+    around: list[bytes]
+    #: The lines between BEGIN:VEVENT and END:VEVENT of each event.
+    bodies: list[bytes]
+    #: The feed, cut at each BEGIN:VEVENT.
+    pieces: list[bytes]
+
+
 def layout(content: bytes) -> Layout | None:
     """The feed as blocks; None where it is not laid out so, and the reference has to read it as a whole.
 
-    :param content: UTF-8, as :func:`calimport.icalendar_text.decode` leaves it.
+    :param content: UTF-8, as :func:`calimport.icalendar_text.clean` leaves it.
     """
+    found = parts(content)
+    calendar = _calendar(b"".join(found.around)) if found else None
+    if found is None or calendar is None:
+        return None
+    lines = accumulate((piece.count(b"\n") + 2 for piece in found.pieces[:-1]), initial=0)
+    next(lines)
+    reader = _Reader()
+    blocks = [reader.read(body.decode(), line) for body, line in zip(found.bodies, lines, strict=False)]
+    return None if reader.is_lost else Layout(calendar, blocks)
+
+
+def parts(content: bytes) -> Parts | None:
+    """The feed as the bytes of its events and what is around them; None where it is not laid out so."""
     if not content.startswith(b"BEGIN:VCALENDAR\n") or content.count(b"VCALENDAR") != 2:
         return None
     if any(odd in content for odd in _ODD) or _HIDDEN.search(content):
@@ -120,14 +145,13 @@ def layout(content: bytes) -> Layout | None:
         if b"VEVENT" in body or body[:1] in (b"", b" ", b"\t"):
             return None
         bodies.append(body)
-    calendar = _calendar(b"".join(around))
-    if calendar is None:
-        return None
-    lines = accumulate((piece.count(b"\n") + 2 for piece in pieces[:-1]), initial=0)
-    next(lines)
-    reader = _Reader()
-    blocks = [reader.read(body.decode(), line) for body, line in zip(bodies, lines, strict=False)]
-    return None if reader.is_lost else Layout(calendar, blocks)
+    return Parts(around, bodies, pieces)
+
+
+def joined(around: list[bytes], bodies: Iterable[bytes]) -> bytes:
+    """A feed of these events, within what is around those of another one."""
+    events = b"".join(_BEGIN + body + _END for body in bodies)
+    return around[0] + events + b"".join(around[1:])
 
 
 def _calendar(around: bytes) -> Component | None:

@@ -129,7 +129,7 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
     window = feed.window or request.window.resolve(zone)
     with step.connection.transaction():
         feed_id, meaning_hash = mirrors.store(step, run, kind, feed, feed_timezone)
-        fingerprint = _fingerprint(run, step.settings, meaning_hash, window, zone)
+        found = fingerprint(run, step.settings, meaning_hash, window, zone)
         step.run(
             "record_extract",
             run_id=run.run_id,
@@ -142,12 +142,12 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
             window_end=window.end,
             timezone=zone,
             timezone_source="calendar" if run.timezone or feed_timezone else "default",
-            fingerprint=fingerprint,
+            fingerprint=found,
             fresh_for=feed.fresh_for,
             requests=feed.requests,
             bytes_received=feed.bytes_received,
         )
-        unchanged = fingerprint == run.imported_fingerprint and not run.force
+        unchanged = found == run.imported_fingerprint and not run.force
         if unchanged:
             step.finish(run, "unchanged")
     log.info(
@@ -163,7 +163,7 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
     return not unchanged
 
 
-def _fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:
+def fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:
     """Hash of all that the rows follow from; equal means that importing again would change nothing."""
     parts = (
         meaning_hash.hex(),

@@ -15,7 +15,8 @@ from calimport.normalizing import normalize as normalize_feed
 from calimport.placing import Placing
 from calimport.sources import detecting
 from calimport.sources.base import ParseContext, Parsed
-from calimport.steps import mirrors
+from calimport.steps import changed, mirrors
+from calimport.steps.changed import Changed
 from calimport.steps.runs import Run, Step, each_calendar, timed
 from calimport.venues import Place, Venues
 from calimport.windows import Window
@@ -42,29 +43,32 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
         with timed(step, run, "normalize"):
             place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
-            normalized = _normalize(step, run, placing)
+            normalized, changed_alone = _normalize(step, run, placing)
             if geocoder:
                 addresses = [row["address"] for row in normalized.rows if row["address"]]
                 geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
-            _stage(step, run, normalized)
+            staged = _stage(step, run, normalized, changed_alone)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices%s",
             run.name,
-            len(normalized.rows),
+            staged,
             run.window_start,
             run.window_end,
             len(normalized.notices),
-            _read_by_reference(normalized.parsed),
+            _how_it_was_read(normalized.parsed, changed_alone),
         )
 
     each_calendar(step, calendar_ids, work)
 
 
-def _read_by_reference(parsed: Parsed) -> str:
-    """How many events of a feed were not clean enough to be read at once; nothing where all were."""
-    if not parsed.read_by_reference:
-        return ""
-    return f", {parsed.read_by_reference} of {parsed.components} events read line by line"
+def _how_it_was_read(parsed: Parsed, changed_alone: Changed | None) -> str:
+    """How many events of the feed were read, where not all were, and how many of them line by line, where any was."""
+    found = ""
+    if changed_alone is not None:
+        found += f", {parsed.components} of {changed_alone.components} events read anew"
+    if parsed.read_by_reference:
+        found += f", {parsed.read_by_reference} of {parsed.components} events read line by line"
+    return found
 
 
 def _places(step: Step) -> dict[int, tuple[Place, bool]]:
@@ -76,37 +80,40 @@ def _places(step: Step) -> dict[int, tuple[Place, bool]]:
     }
 
 
-def _normalize(step: Step, run: Run, placing: Placing) -> Normalized:
+def _normalize(step: Step, run: Run, placing: Placing) -> tuple[Normalized, Changed | None]:
     feed = mirrors.load(step, run.run_feed_id) if run.run_feed_id is not None else None
     if feed is None or run.window_start is None or run.window_end is None:
         raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
-    normalized = normalize_feed(
-        feed[1],
-        kind=feed[0],
-        context=ParseContext(
-            window=Window(run.window_start, run.window_end),
-            as_of=_present(run),
-            timezone=run.run_timezone or "UTC",
-            timezone_source=run.timezone_source or "default",
-            max_occurrences=step.settings.max_occurrences,
-        ),
-        meaning=Meaning(
-            activity_type=run.activity_type,
-            placing=placing,
-            ignore_marker=step.settings.ignore_marker,
-            privacy=privacy.of_calendar(run),
-            default_reminders=reminders.read(run.default_reminders) if run.default_reminders else (),
-        ),
+    kind, content = feed
+    context = ParseContext(
+        window=Window(run.window_start, run.window_end),
+        as_of=_present(run),
+        timezone=run.run_timezone or "UTC",
+        timezone_source=run.timezone_source or "default",
+        max_occurrences=step.settings.max_occurrences,
     )
+    meaning = Meaning(
+        activity_type=run.activity_type,
+        placing=placing,
+        ignore_marker=step.settings.ignore_marker,
+        privacy=privacy.of_calendar(run),
+        default_reminders=reminders.read(run.default_reminders) if run.default_reminders else (),
+    )
+
+    def read(content: bytes) -> Normalized:
+        return normalize_feed(content, kind=kind, context=context, meaning=meaning)
+
+    changed_alone = changed.normalize(step, run, content, context, read) if kind == changed.KIND else None
+    normalized = changed_alone.normalized if changed_alone is not None else read(content)
     found = step.connection.execute(
         "select validators from calimport.feeds where id = %s", [run.run_feed_id]
     ).fetchone()
     suggestions = detecting.notices(found["validators"]) if found else []
-    return replace(normalized, notices=merge_notices([*suggestions, *normalized.notices]))
+    return replace(normalized, notices=merge_notices([*suggestions, *normalized.notices])), changed_alone
 
 
-def _stage(step: Step, run: Run, normalized: Normalized) -> None:
-    """Replace what is staged for this run."""
+def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed | None) -> int:
+    """Replace what is staged for this run; return how many rows are."""
     step.run("clear_staging", run_ids=[run.run_id])
     published_from = _published_from(run, normalized)
     with step.connection.cursor() as cursor:
@@ -126,10 +133,11 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
             with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
                 for uid in sorted(normalized.parsed.uids):
                     copy.write_row((run.run_id, uid))
+    staged = len(normalized.rows) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
     step.run(
         "record_normalize",
         run_id=run.run_id,
-        rows_staged=len(normalized.rows),
+        rows_staged=staged,
         quarantined=sum(notice.keeps_uid for notice in normalized.notices),
         published_from=published_from,
         published_until=normalized.parsed.published_until,
@@ -138,6 +146,7 @@ def _stage(step: Step, run: Run, normalized: Normalized) -> None:
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,
     )
+    return staged
 
 
 def _present(run: Run) -> datetime:

@@ -1,0 +1,199 @@
+"""Where a feed differs little from the one before, only what changed is read: the outcome is as if all of it were."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from calimport.sources.ics_changes import changes
+from calimport.steps import changed
+from tests.importing import feed
+from tests.web import Reply
+
+
+def event(number: int, **lines: str) -> str:
+    """One of many events: days around the run, some series, places that nobody knows, some private."""
+    day = 1 + number % 28
+    given = {
+        "UID": f"event-{number}@test",
+        "DTSTAMP": "20261101T000000Z",
+        "DTSTART": f"202611{day:02}T{8 + number % 12:02}0000Z",
+        "DTEND": f"202611{day:02}T{9 + number % 12:02}0000Z",
+        "SUMMARY": f"Event {number}",
+        "LOCATION": f"Room {number % 3}",
+    }
+    if number % 7 == 0:
+        given["RRULE"] = "FREQ=DAILY;COUNT=9"
+    if number % 11 == 0:
+        given["CLASS"] = "PRIVATE"
+    return "\n".join(f"{name}:{value}" for name, value in (given | lines).items())
+
+
+def override(number: int, **lines: str) -> str:
+    """An instance of a series that takes place an hour later."""
+    start = f"202611{2 + number % 28:02}T{8 + number % 12:02}0000Z"
+    moved = {"DTSTART": f"202611{2 + number % 28:02}T213000Z", "DTEND": f"202611{2 + number % 28:02}T220000Z"}
+    text = event(number, **(moved | lines)) + f"\nRECURRENCE-ID:{start}"
+    return "\n".join(line for line in text.split("\n") if not line.startswith("RRULE"))
+
+
+@pytest.fixture
+def both(importer, web, monkeypatch):
+    """Two calendars of one feed, of which the second is always read as a whole; how often the first was not."""
+    taken = []
+    whole = changed.normalize
+
+    def normalize(step, run, *rest):
+        found = None if run.name == "whole" else whole(step, run, *rest)
+        if found is not None:
+            taken.append(found)
+        return found
+
+    monkeypatch.setattr(changed, "normalize", normalize)
+    for name in ("changed", "whole"):
+        importer.add(name, web.url(f"/{name}.ics"))
+
+    def serve(*events: str, **around: str) -> None:
+        for name in ("changed", "whole"):
+            web.routes[f"/{name}.ics"] = Reply(feed(*events, **around))
+        importer.run()
+
+    return serve, taken
+
+
+COLUMNS = ("uid", "recurrence_id", "start_at", "end_at", "status", "summary", "description", "location", "content_hash")
+
+
+def check_same(importer) -> None:
+    assert importer.rows("changed", *COLUMNS) == importer.rows("whole", *COLUMNS)
+    told = "select code, subject, message, occurrences from calimport.notices where calendar_id = %s order by 1, 2"
+    runs = (
+        "select outcome, inserted, updated, deleted, held, rows_staged, quarantined, published_from, feed_retention"
+        " from calimport.runs where calendar_id = %s order by id"
+    )
+    first, second = (importer.state(name)["id"] for name in ("changed", "whole"))
+    for query in (told, runs):
+        assert (
+            importer.connection.execute(query, [first]).fetchall()
+            == importer.connection.execute(query, [second]).fetchall()
+        )
+
+
+def test_one_changed_event_of_many_is_all_that_is_read(importer, both):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    events[17] = event(17, SUMMARY="Another title")
+
+    serve(*events)
+
+    (one,) = taken
+    assert one.uids == {"event-17@test"}
+    assert one.components == 40
+    assert [row["summary"] for row in one.normalized.rows] == ["Another title"]
+    check_same(importer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events.append(override(14)),
+        lambda events: events.remove(event(19)),
+        lambda events: events.append(event(100)),
+        lambda events: events.__setitem__(14, event(14, RRULE="FREQ=DAILY;COUNT=3")),
+        lambda events: events.__setitem__(16, event(16, DTSTART="20270101T100000Z", DTEND="20270101T110000Z")),
+        lambda events: events.__setitem__(16, event(16, STATUS="CANCELLED", DTSTAMP="20261118T000000Z")),
+    ],
+    ids=["an override", "one gone", "one new", "another rule", "out of the window", "cancelled"],
+)
+def test_what_changes_in_one_event_comes_out_as_if_all_were_read(importer, both, change):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    change(events)
+    serve(*events)
+    assert len(taken) == 1
+    check_same(importer)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: events.__setitem__(16, event(16, LOCATION="Nowhere")),
+        lambda events: events.__setitem__(16, event(16, CLASS="PRIVATE")),
+        lambda events: events.__setitem__(16, event(16, SEQUENCE="x")),
+        lambda events: events.__setitem__(16, event(16, DTSTART="20261199T100000Z")),
+        lambda events: events.__setitem__(16, event(16, DTSTART="20261001T100000Z", DTEND="20261001T110000Z")),
+        lambda events: events.reverse(),
+        lambda events: events.__setitem__(16, event(16, UID="")),
+        lambda events: [events.__setitem__(at, event(at, SUMMARY="All anew")) for at in range(20)],
+    ],
+    ids=["a place", "private", "a guess", "not understood", "older than all", "another order", "no UID", "many"],
+)
+def test_where_more_than_events_of_their_own_may_change_everything_is_read(importer, both, change):
+    serve, taken = both
+    # Where places are known, a location that names none is told of, with how often it is there.
+    importer.connection.execute(
+        "insert into calimport.places (name, address, postcode, country) values ('Hall', 'High Street', 'M1 1AA', 'GB')"
+    )
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    change(events)
+    serve(*events)
+    check_same(importer)
+    told = {notice.code for one in taken for notice in one.normalized.notices}
+    assert "event_unreadable" not in told
+
+
+def test_rows_that_somebody_changed_are_not_taken_for_what_the_feed_said(importer, both):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    importer.connection.execute("update calimport.events set content_hash = decode(repeat('00', 16), 'hex')")
+    events[17] = event(17, SUMMARY="Another title")
+    serve(*events)
+    assert taken == []
+    check_same(importer)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_random_changes_in_a_row_come_out_as_if_all_were_read_each_time(importer, both, seed):
+    serve, taken = both
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    events = {number: [event(number)] for number in range(60)}
+    for _ in range(8):
+        for _ in range(chance.randint(1, 3)):
+            number = chance.randrange(75)
+            what = chance.choice(["title", "gone", "new", "override", "time", "private", "unknown place"])
+            if what == "gone":
+                events.pop(number, None)
+            elif what == "override":
+                events[number] = [event(number, RRULE="FREQ=DAILY;COUNT=5"), override(number)]
+            elif what == "time":
+                events[number] = [event(number, DTSTART="20261120T100000Z", DTEND="20261120T110000Z")]
+            elif what == "private":
+                events[number] = [event(number, CLASS="PRIVATE")]
+            elif what == "unknown place":
+                events[number] = [event(number, LOCATION=f"Barn {chance.randrange(9)}")]
+            else:
+                events[number] = [event(number, SUMMARY=f"Title {chance.random()}")]
+        serve(*(one for group in events.values() for one in group))
+        check_same(importer)
+        importer.now += timedelta(hours=chance.randrange(3))
+    assert taken
+
+
+def test_what_is_rewritten_at_every_request_is_no_change():
+    before = feed(*(event(number) for number in range(20)))
+    after = before.replace(b"DTSTAMP:20261101T000000Z", b"DTSTAMP:20261118T120000Z")
+    found = changes(before, after.replace(b"Event 3\n", b"Event three\n"))
+    assert found.uids == {"event-3@test"}
+    assert b"SUMMARY:Event three" in found.after
+    assert found.after.count(b"BEGIN:VEVENT") == found.before.count(b"BEGIN:VEVENT") == 1
+
+
+def test_a_calendar_that_says_something_else_of_itself_is_read_as_a_whole():
+    events = [event(number) for number in range(20)]
+    assert changes(feed(*events), feed(*events, head="X-WR-TIMEZONE:Europe/Paris\n")) is None
