@@ -29,6 +29,7 @@ _ALARM_END: Final = "\nEND:VALARM"
 _ODD: Final = (b"\r", b"\x01", "\ufeff".encode(), b"QUOTED-PRINTABLE", b"quoted-printable")
 #: A line that a space too many makes the end of the line before (``repairs.hidden_lines``).
 _HIDDEN: Final = re.compile(rb"\n[ \t]++(?:(?:DTSTART|DTEND|RECURRENCE-ID)[;:]|RRULE:FREQ=|(?:BEGIN|END):V)")
+_FOLDED_BEGIN: Final = re.compile(rb"\nBEGIN:VEVENT\n[ \t]")
 #: What may stand between two events and behind the last one, so that it cannot belong to an event.
 _BETWEEN: Final = re.compile(
     rb"\n*+(?:(?:BEGIN:(?:VTIMEZONE|VTODO|VJOURNAL|VFREEBUSY)|END:VCALENDAR)(?:\n(?:.|\n)*+)?+)?+"
@@ -131,20 +132,21 @@ def parts(content: bytes) -> Parts | None:
         return None
     if any(odd in content for odd in _ODD) or _HIDDEN.search(content):
         return None
-    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(_END):
+    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(_END) or _FOLDED_BEGIN.search(content):
         return None
     pieces = content.split(_BEGIN)
+    if content.count(b"VEVENT") != 2 * (len(pieces) - 1):
+        return None
     around, bodies = [pieces[0]], []
     for piece in pieces[1:]:
-        body, rest = piece[: -len(_END)], b""
-        if not piece.endswith(_END):
-            body, _, rest = piece.rpartition(_END)
-            if _BETWEEN.fullmatch(rest) is None:
-                return None
-            around.append(rest)
-        if b"VEVENT" in body or body[:1] in (b"", b" ", b"\t"):
+        if piece.endswith(_END):
+            bodies.append(piece[: -len(_END)])
+            continue
+        body, end, rest = piece.rpartition(_END)
+        if not end or _BETWEEN.fullmatch(rest) is None:
             return None
         bodies.append(body)
+        around.append(rest)
     return Parts(around, bodies, pieces)
 
 

@@ -33,14 +33,15 @@ def changes(before: bytes, after: bytes) -> Changes | None:
 
     :param before: an earlier version, as :func:`calimport.icalendar_text.clean` leaves it; ``after``: the later one.
     """
-    old, new = _Version.of(before), _Version.of(after)
-    if old is None or new is None or old.said_around != new.said_around:
+    old, new = parts(before), parts(after)
+    if old is None or new is None or old.around != new.around:
         return None
-    old_said, new_said = set(old.said), set(new.said)
+    old_said, new_said = _said(old.bodies, set(new.bodies)), _said(new.bodies, set(old.bodies))
+    in_old, in_new = set(old_said), set(new_said)
     # Of two components that say when one instance is, the later one counts.
-    if [said for said in old.said if said in new_said] != [said for said in new.said if said in old_said]:
+    if [said for said in old_said if said in in_new] != [said for said in new_said if said in in_old]:
         return None
-    differing = [*_differing(old, new_said), *_differing(new, old_said)]
+    differing = [said for said in old_said if said not in in_new] + [said for said in new_said if said not in in_old]
     if len(differing) > _LARGEST_SHARE * len(new.bodies):
         return None
     lines = set()
@@ -49,7 +50,7 @@ def changes(before: bytes, after: bytes) -> Changes | None:
         if len(found) != 1:
             return None
         lines.add(found[0])
-    feeds = [joined(one.around, [body for body in one.bodies if _is_of(body, lines)]) for one in (old, new)]
+    feeds = [joined(one.around, _with(lines, one.bodies)) for one in (old, new)]
     uids: set[str] = set()
     for feed in feeds:
         found_uids = _uids(feed)
@@ -59,28 +60,15 @@ def changes(before: bytes, after: bytes) -> Changes | None:
     return Changes(feeds[0], feeds[1], frozenset(uids), len(new.bodies))
 
 
-class _Version(NamedTuple):
-    around: list[bytes]
-    bodies: list[bytes]
-    #: The same without what is rewritten at every request.
-    said_around: list[bytes]
-    said: list[bytes]
-
-    @classmethod
-    def of(cls, content: bytes) -> _Version | None:
-        whole, said = parts(content), parts(VOLATILE.sub(b"", content))
-        if whole is None or said is None or len(whole.bodies) != len(said.bodies):
-            return None
-        return cls(whole.around, whole.bodies, said.around, said.bodies)
+def _said(bodies: list[bytes], others: set[bytes]) -> list[bytes]:
+    """The events without what is rewritten at every request; those that are quite the same need no look at it."""
+    return [body if body in others else VOLATILE.sub(b"", b"\n" + body) for body in bodies]
 
 
-def _differing(one: _Version, other_said: set[bytes]) -> list[bytes]:
-    return [body for body, said in zip(one.bodies, one.said, strict=True) if said not in other_said]
-
-
-def _is_of(body: bytes, lines: set[bytes]) -> bool:
-    found = _UID.search(body)
-    return found is not None and found[1] in lines
+def _with(lines: set[bytes], bodies: list[bytes]) -> list[bytes]:
+    """The events whose line with the UID is one of these."""
+    near = {index for line in lines for index, body in enumerate(bodies) if line in body}
+    return [bodies[index] for index in sorted(near) if lines.intersection(_UID.findall(bodies[index]))]
 
 
 def _uids(feed: bytes) -> set[str] | None:

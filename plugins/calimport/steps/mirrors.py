@@ -126,7 +126,8 @@ def _insert(
         calendar_id=run.calendar_id,
         base_feed_id=base_feed_id,
         content_hash=sha256(content).digest(),
-        body=zlib.compress(content),
+        # The quickest level takes a quarter of the time of the usual one, and a quarter more room.
+        body=zlib.compress(content, 1),
         size_bytes=len(content),
         meaning_hash=meaning_hash,
         source=run.source,
