@@ -57,6 +57,15 @@ def filled(connection):
         ("update calimport.feeds set base_feed_id = id", "feeds_base_is_another"),
         ("update calimport.feeds set base_feed_id = id + 1", "feeds_base_feed_id_fkey"),
         ("update calimport.runs set fresh_for = interval '-1 second'", "runs_fresh_for_check"),
+        ("update calimport.runs set operation = 'undo'", "runs_by_hand_name_who"),
+        ("update calimport.runs set operation = 'magic', actor = 'os:anna'", "runs_operation_check"),
+        ("update calimport.calendars set hold_deletes_ratio = 1.5", "calendars_hold_deletes_ratio_check"),
+        ("update calimport.calendars set held_run_id = 4711", "calendars_held_run_id_fkey"),
+        (
+            "insert into calimport.kept_rows (calendar_id, uid, recurrence_id, configured_at)"
+            " select id, 'x', null, now() from calimport.calendars, generate_series(1, 2)",
+            "kept_rows_once",
+        ),
         (RUN, "runs_once_per_calendar"),
         ("update calimport.runs set step = 'finished'", "runs_finished_whole"),
         ("update calimport.runs set step = 'finished', outcome = 'failed'", "runs_failed_whole"),
