@@ -5,6 +5,7 @@ An :class:`Event` knows nothing of where it came from, so that other sources tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+#: Lists of dates have commas between them (RFC 5545, 3.1.1); some scripts write semicolons.
+_LIST: Final = re.compile("[,;]")
 _DAY: Final = timedelta(days=1)
 _MIDNIGHT: Final = time()
 
@@ -138,8 +141,13 @@ class _Reader:
                 event.end = self._end(self._moment(end))
             except ValueError as error:
                 event.notes.append(f"{error}, and was read as no end")
-        elif (given := component.first("DURATION")) is not None and given.value.strip():
-            event.duration = _named("DURATION", duration, given.value, event.notes)
+            else:
+                return
+        if (given := component.first("DURATION")) is not None and given.value.strip():
+            try:
+                event.duration = _named("DURATION", duration, given.value, event.notes)
+            except ValueError as error:
+                event.notes.append(f"{error}, and was read as no end")
 
     def _end(self, end: date | datetime) -> date | datetime:
         """The end in the kind of the start: a date counts from midnight, a time counts for the day it reaches into."""
@@ -163,7 +171,7 @@ class _Reader:
 
     def _rdates(self) -> Iterator[Date]:
         for given in self.component.all("RDATE"):
-            for text in filter(None, map(str.strip, given.value.split(","))):
+            for text in filter(None, map(str.strip, _LIST.split(given.value))):
                 try:
                     start, end = _named("RDATE", period, text, self.event.notes)
                 except ValueError as error:
@@ -175,7 +183,7 @@ class _Reader:
 
     def _exdates(self) -> Iterator[date | datetime]:
         for given in self.component.all("EXDATE"):
-            for text in filter(None, map(str.strip, given.value.split(","))):
+            for text in filter(None, map(str.strip, _LIST.split(given.value))):
                 yield self._settled(_named("EXDATE", period, text, self.event.notes)[0], given)
 
     def _sequence(self) -> int:

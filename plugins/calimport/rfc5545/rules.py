@@ -35,6 +35,8 @@ _FORBIDDEN = {
 }
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 _DAY = re.compile(r"([+-]?[0-9]{1,3})?\s*(MO|TU|WE|TH|FR|SA|SU)")
+# Spreadsheets and scripts write whole numbers as COUNT=3.0.
+_WHOLE = re.compile(r"\.0*$")
 _PREFIX = re.compile(r"\A\s*+(?:RRULE|EXRULE)\s*+:", re.IGNORECASE)
 
 
@@ -134,7 +136,7 @@ def _parts(text: str, notes: list[str]) -> dict[str, str]:
     unknown: list[str] = []
     empty: set[str] = set()
     repeated: set[str] = set()
-    for part in _PREFIX.sub("", text, count=1).upper().split(";"):
+    for part in _PREFIX.sub("", text.strip().strip('"'), count=1).upper().split(";"):
         name, _, value = part.partition("=")
         name, value = name.strip(), value.strip().strip('"').strip()
         if not name and not value:
@@ -194,7 +196,7 @@ def _report(name: str, legal: set[int] | set[tuple[int, int]], illegal: list[str
 
 
 def _interval(parts: dict[str, str]) -> int:
-    text = parts.get("INTERVAL", "1")
+    text = _WHOLE.sub("", parts.get("INTERVAL", "1"))
     if not _NUMBER.fullmatch(text) or int(text) < 1:
         raise ValueError(f"INTERVAL={short(text)} is no positive number")
     return int(text)
@@ -204,6 +206,7 @@ def _count(parts: dict[str, str], notes: list[str]) -> int | None:
     text = parts.get("COUNT")
     if text is None:
         return None
+    text = _WHOLE.sub("", text)
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"COUNT={short(text)} is no number")
     count = int(text)

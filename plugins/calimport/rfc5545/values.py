@@ -12,7 +12,7 @@ from typing import Final
 
 #: Basic and extended ISO 8601, seconds or none, ``Z``, an offset or nothing behind. A ``Z`` behind a date says nothing.
 _MOMENT: Final = re.compile(
-    r"(?P<year>\d{4})-?(?P<month>\d\d)-?(?P<day>\d\d)"
+    r"(?P<year>\d{4})[-/]?(?P<month>\d\d)[-/]?(?P<day>\d\d)"
     r"(?:[T ]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,]\d+)?)?\s*(?P<zone>Z|[+-]\d\d:?\d\d)?|Z)?",
     re.IGNORECASE | re.ASCII,
 )
@@ -52,7 +52,7 @@ def date_or_time(text: str, notes: list[str]) -> date | datetime:
     except ValueError:
         pass  # read again below, with what is known of mistakes
     try:
-        return _unusual(text.strip(), notes)
+        return _unusual(text.strip().rstrip(";,"), notes)
     except OverflowError:
         raise ValueError(f"{_short(text)} lies beyond the years 1 to 9999") from None
 
