@@ -16,7 +16,8 @@ export async function runs(context) {
   const content = h("div", {},
     h("div", { class: "bar head" }, h("label", { class: "check" }, box_, "Also runs that found nothing new")),
     h("div", { class: "scroll" }, h("table", { class: "cards" }, h("caption", { class: "unseen" }, "Runs"),
-      h("thead", {}, h("tr", {}, ["When", "Outcome", "Changes", "Window", "Took", "Airflow", ""].map((text) => h("th", { scope: "col" }, text)))),
+      h("thead", {}, h("tr", {}, ["When", "Outcome", "Changes", "Window", "Took", "Airflow"].map((text) => h("th", { scope: "col" }, text)),
+        h("th", { scope: "col" }, h("span", { class: "unseen" }, "Undo")))),
       body)),
     more);
   box_.addEventListener("change", async () => {
