@@ -4,8 +4,8 @@ A real Airflow API server on this machine, with its sign-in, is asked over HTTP 
 again in turn, by one person. The database holds 10,000 calendars with 400,000 occurrences, 200,000 runs and as many
 changes. Exits with 1 where the 95th percentile of any request is over the limit of issue 6, 300 ms.
 
-The last column is the processor time that the API server and PostgreSQL take for one request: it is the same on a machine
-that has other work to do, where the others grow.
+The last column is the processor time that the API server and PostgreSQL take for one request. Where the machine has
+other work to do, the others grow, and it hardly does.
 """
 
 from __future__ import annotations

@@ -126,6 +126,7 @@ shown as (
         calendars.error_message,
         calendars.consecutive_failures,
         calendars.next_import_at,
+        calendars.fresh_at,
         calendars.fetched_at,
         calendars.imported_at,
         calendars.changed_at,

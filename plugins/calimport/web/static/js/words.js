@@ -33,8 +33,9 @@ export function counted(run) {
 }
 
 /** Whether a calendar's events are as young as they should be. */
-export function freshness({ target, is_late }) {
+export function freshness({ target, is_late, fresh_at }) {
   if (!target) return h("span", { class: "muted" }, "–"); // paused, or written by hand
+  if (!fresh_at && !is_late) return h("span", { class: "muted" }, "not yet");
   const within = lasts(target);
   return h("span", { title: `To be imported at least every ${within}`, class: is_late ? "warn" : "good" }, is_late ? `late (over ${within})` : "fresh");
 }
