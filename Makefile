@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test lint format requirements dictionary vendor screenshots new-source clean
+.PHONY: help install run shell up down test lint audit format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -15,6 +15,7 @@ help:
 	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
 	@echo "make test          run every test"
 	@echo "make lint          ruff, mypy and sqlfluff"
+	@echo "make audit         licences of what is pinned, and known vulnerabilities (needs the network)"
 	@echo "make format        let ruff format the code"
 	@echo "make requirements  pin the newest versions that requirements*.in allow"
 	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
@@ -43,6 +44,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar include/sql
+
+audit: install
+	@$(BIN)/python -m dev.licences
+	@$(BIN)/python -m dev.advisories
 
 format: install
 	$(BIN)/ruff check --fix .

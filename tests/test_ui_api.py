@@ -48,7 +48,7 @@ def add(connection, name, source=None, **columns):
     names = ", ".join(columns)
     places = ", ".join(f"%({column})s" for column in columns)
     row = connection.execute(
-        f"insert into calimport.calendars ({names}) values ({places}) returning id",  # noqa: S608
+        f"insert into calimport.calendars ({names}) values ({places}) returning id",  # noqa: S608 - names of these tests
         columns,
     ).fetchone()
     connection.commit()

@@ -115,7 +115,7 @@ def _schema(connection: database.Connection) -> str:
 def _clock(connection: database.Connection, clock: Callable[[], datetime]) -> str:
     before = clock()
     row = connection.execute("select clock_timestamp() as now").fetchone()
-    assert row is not None  # noqa: S101
+    assert row is not None  # noqa: S101 - a query of one row
     now: datetime = row["now"]
     skew = max(before - now, now - clock(), timedelta())
     if skew > _SKEW:

@@ -11,6 +11,7 @@ import nh3
 from markdownify import ATX, MarkdownConverter
 
 from calimport.markdown_escaping import escape, escape_part
+from calimport.shallow_html import shallow
 from calimport.text import readable
 
 #: Kept from nh3 to be what ends a line or a cell, and renamed before the conversion.
@@ -75,6 +76,9 @@ _ENDING: Final = re.compile(r"[\s()<>\"\\`{}|^]")
 
 def convert(markup: str) -> str:
     """Markdown that says what the markup shows, with no other tags than :data:`calimport.text.TAGS` in it."""
+    lines = shallow(markup)
+    if lines is not markup:
+        return escape(unescape(nh3.clean(lines, tags=set())))
     laid_out = _LAID_OUT.search(markup)
     safe = nh3.clean(
         markup if laid_out else markup.replace("\n", "<br>"),

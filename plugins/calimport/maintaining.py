@@ -6,19 +6,18 @@ be killed at any moment: what was not done, the next day does.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 
-from calimport import database, replaying
+from calimport import database, logs, replaying
 from calimport.database import Connection
 from calimport.errors import CalimportError
 from calimport.settings import Settings
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 #: Rows of one transaction: a second or so.
 BATCH: Final = 5000

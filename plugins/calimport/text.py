@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport.markdown_escaping import escape
+from calimport.shallow_html import shallow
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -236,7 +237,7 @@ def _without_tags(markup: str) -> str:
     import nh3
 
     # A tag that ends a line for the eye must not join two words.
-    spaced = re.sub(r"(?i)<(?:/?(?:p|div|li|ul|ol|tr|td|th|h[1-6])\b|br\b)", r" \g<0>", markup)
+    spaced = re.sub(r"(?i)<(?:/?(?:p|div|li|ul|ol|tr|td|th|h[1-6])\b|br\b)", r" \g<0>", shallow(markup))
     return _unescaped(nh3.clean(spaced, tags=set(), attributes={}, link_rel=None))
 
 
