@@ -22,7 +22,7 @@ pytestmark = pytest.mark.airflow
 
 LIST = "/plugin/calendars/calimport/ui/"
 #: A run takes as long as Airflow takes to start six processes one after the other.
-RUN = 180_000
+RUN = 300_000
 TOMORROW = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 

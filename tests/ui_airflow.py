@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from dev import processes
 from tests.airflow_home import DAG, Home, new_calimport, new_metadata
@@ -34,6 +34,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: Milliseconds, for what takes one where a machine has nothing else to do.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
+
 #: Names of users and their roles in Airflow's simple auth manager.
 USERS = {"vera": "viewer", "olga": "op"}
 
@@ -126,7 +130,7 @@ def signed_in(browser: Browser, airflow: Airflow, user: str, **options: Any) -> 
     """A window of this user's, with the cookie that Airflow's sign-in leaves."""
     context = browser.new_context(base_url=airflow.url, **{"viewport": {"width": 1280, "height": 800}, **options})
     context.add_cookies([{"name": "_token", "value": airflow.token(user), "url": airflow.url}])
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE)
     return context
 
 
