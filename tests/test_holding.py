@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 
-from calimport import holding
+from calimport import calendars, holding
 from calimport.cli import main
 from calimport.errors import ConfigurationError, LeaseLost, PlanOutdated
 from tests.importing import feed
@@ -221,10 +221,23 @@ def test_another_configuration_ends_it(importer, club):
     """What stays was said of rows as this configuration makes them."""
     holding.discard(importer.connection, club, actor="os:anna", clock=importer.now)
     importer.connection.execute(
-        "update calimport.calendars set days_ahead = 8, configured_at = clock_timestamp(), next_import_at = null"
+        "update calimport.calendars"
+        " set timezone = 'Europe/Paris', configured_at = clock_timestamp(), next_import_at = null"
     )
 
     assert importer.run().held == 12
+
+
+def test_a_calendar_that_is_paused_and_resumed_is_configured_as_it_was(importer, club):
+    holding.discard(importer.connection, club, actor="os:anna", clock=importer.now)
+    with importer.connection.transaction():
+        calendars.pause(importer.connection, "club")
+        calendars.resume(importer.connection, "club")
+        calendars.change(importer.connection, "club", {"days_ahead": 8, "interval": "1h"})
+
+    result = importer.run()
+
+    assert (result.imported, result.held, result.deleted) == (1, 0, 0)
 
 
 def test_a_run_over_a_window_of_its_own_holds_until_it_is_told(importer, web):

@@ -62,8 +62,8 @@ def filled(connection):
         ("update calimport.calendars set hold_deletes_ratio = 1.5", "calendars_hold_deletes_ratio_check"),
         ("update calimport.calendars set held_run_id = 4711", "calendars_held_run_id_fkey"),
         (
-            "insert into calimport.kept_rows (calendar_id, uid, recurrence_id, configured_at)"
-            " select id, 'x', null, now() from calimport.calendars, generate_series(1, 2)",
+            "insert into calimport.kept_rows (calendar_id, uid, recurrence_id, configuration)"
+            " select id, 'x', null, '' from calimport.calendars, generate_series(1, 2)",
             "kept_rows_once",
         ),
         (RUN, "runs_once_per_calendar"),

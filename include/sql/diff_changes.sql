@@ -1,6 +1,6 @@
 -- The complete list of changes that would make the calendar's events equal to what was staged, written before anything
 -- is applied.
--- Reads: runs, staged_events, staged_notices, staged_uids, events, kept_rows, changes of the run whose deletions are held.
+-- Reads: runs, staged_events, staged_notices, staged_uids, events, kept_rows, calendars, changes of the run whose deletions are held.
 -- Writes: changes (rows of this run). Returns one row: how many of each action, and what the deletion guard found.
 -- Deletes only rows of this calendar, inside the run's window, whose absence from the feed proves that they are gone.
 with run as (
@@ -12,8 +12,7 @@ with run as (
         runs.published_from,
         runs.published_until,
         runs.force,
-        runs.feed_id,
-        runs.configured_at
+        runs.feed_id
     from calimport.runs as runs
     where runs.id = %(run_id)s
 ),
@@ -23,9 +22,11 @@ kept as (
     select
         kept_rows.uid,
         kept_rows.recurrence_id,
-        coalesce(kept_rows.feed_id = run.feed_id, false) and kept_rows.configured_at = run.configured_at as is_of_this_feed
+        coalesce(kept_rows.feed_id = run.feed_id, false)
+        and kept_rows.configuration = calimport.row_configuration(calendars) as is_of_this_feed
     from calimport.kept_rows as kept_rows
     inner join run on kept_rows.calendar_id = run.calendar_id
+    inner join calimport.calendars as calendars on run.calendar_id = calendars.id
     where not run.force
 ),
 

@@ -1,8 +1,9 @@
 -- What a person said is to stay was said of one feed and one configuration: a run of others, or a forced one, has the
 -- word now. Rows whose deletion it holds still wait for a person.
--- Reads: runs, changes. Writes: kept_rows.
+-- Reads: runs, calendars, changes. Writes: kept_rows.
 delete from calimport.kept_rows as kept_rows
 using calimport.runs as runs
+inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 where
     runs.id = %(run_id)s
     and runs.requested_start is null
@@ -11,7 +12,7 @@ where
     and (
         runs.force
         or kept_rows.feed_id is distinct from runs.feed_id
-        or kept_rows.configured_at <> runs.configured_at
+        or kept_rows.configuration <> calimport.row_configuration(calendars)
     )
     and not exists (
         select 1
