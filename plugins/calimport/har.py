@@ -22,7 +22,7 @@ from typing import Any, Final
 import httpx
 
 from calimport.errors import ConfigurationError, RequestNotRecorded
-from calimport.har_masks import mask_body, mask_url
+from calimport.har_masks import hide_url, mask_body, mask_url
 from calimport.har_requests import Request, words
 
 #: A HAR's text is decompressed and whole; these would say something else of it.
@@ -68,8 +68,12 @@ class Replay(httpx.AsyncBaseTransport):
     #: What is read by :class:`calimport.fetching.Http`: without a network no credentials are needed.
     replayed = True
 
-    def __init__(self, path: Path) -> None:
-        """:raises ConfigurationError: ``path`` is not a readable HTTP Archive."""
+    def __init__(self, path: Path, *, private: bool = False) -> None:
+        """:param private: whether a connection's private address was recorded: see :func:`har_masks.hide_url`.
+
+        :raises ConfigurationError: ``path`` is not a readable HTTP Archive.
+        """
+        self._hide = hide_url if private else str
         self._path = path
         self._entries = load(path)
         self._used: set[int] = set()
@@ -78,10 +82,11 @@ class Replay(httpx.AsyncBaseTransport):
         url, mime = str(request.url), request.headers.get("content-type", "")
         body = (await request.aread()).decode("utf-8", "replace")
         asked = Request.of(request.method, url, mime, body)
-        recorded_as = Request.of(request.method, mask_url(url), mime, mask_body(mime, body))
+        recorded_as = Request.of(request.method, self._hide(mask_url(url)), mime, mask_body(mime, body))
         number = self._find(asked, recorded_as)
         if number is None:
-            raise RequestNotRecorded(f"The recording {self._path} holds no answer to {request.method} {mask_url(url)}.")
+            what = f"{request.method} {self._hide(mask_url(url))}"
+            raise RequestNotRecorded(f"The recording {self._path} holds no answer to {what}.")
         self._used.add(number)
         try:
             return self._entries[number].response(request)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import unquote_plus, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urljoin, urlsplit, urlunsplit
 
 MASK: Final = "masked"
 
@@ -31,6 +32,24 @@ def mask_url(url: str) -> str:
         return MASK  # a redirect to no URL at all
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, _SECRET_PATH.sub(MASK, parts.path), _mask_pairs(parts.query), ""))
+
+
+def hide_url(url: str) -> str:
+    """``url`` with scheme and host, and a digest by which equal ones are told: all of the rest is the secret."""
+    parts = urlsplit(url)
+    digest = sha256(f"{parts.path}?{parts.query}".encode()).hexdigest()[:16]
+    return urlunsplit((parts.scheme, parts.netloc, f"/{MASK}-{digest}", "", ""))
+
+
+def hide_urls(entry: dict[str, Any]) -> None:
+    """Hide the addresses of a recorded exchange, in place, where a private address led to all of them."""
+    asked, answered = entry["request"], entry["response"]
+    for header in (*asked["headers"], *answered["headers"]):
+        if header["name"].lower() in _URL_HEADERS:
+            header["value"] = hide_url(urljoin(asked["url"], header["value"]))
+    if answered["redirectURL"]:
+        answered["redirectURL"] = hide_url(urljoin(asked["url"], answered["redirectURL"]))
+    asked |= {"url": hide_url(asked["url"]), "queryString": []}
 
 
 def mask_body(mime: str, body: str) -> str:

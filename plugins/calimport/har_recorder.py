@@ -21,14 +21,18 @@ import httpx
 
 import calimport
 from calimport.errors import ConfigurationError
-from calimport.har_masks import mask_answer, mask_body, mask_header, mask_url
+from calimport.har_masks import hide_urls, mask_answer, mask_body, mask_header, mask_url
 from calimport.settings import Settings
 
 
 class Recorder(httpx.AsyncBaseTransport):
-    """Passes requests on and keeps what was said. :meth:`write` after the last, whether it went well or not."""
+    """Passes requests on and keeps what was said. :meth:`write` after the last, whether it went well or not.
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, settings: Settings) -> None:
+    :param private: whether a connection's private address led to all of it, so that no address may be read from it.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, settings: Settings, *, private: bool = False) -> None:
+        self._private = private
         self.replayed = getattr(inner, "replayed", False)
         self._inner = inner
         self._max_bytes = settings.max_decompressed_bytes
@@ -66,6 +70,9 @@ class Recorder(httpx.AsyncBaseTransport):
         """
         creator = {"name": "calimport", "version": calimport.__version__}
         entries = [entry for entry in self._entries if "response" in entry]
+        if self._private:
+            for entry in entries:
+                hide_urls(entry)
         archive = {"log": {"version": "1.2", "creator": creator, "entries": entries}}
         try:
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -261,8 +261,9 @@ async def _fetch(
 ) -> tuple[str, Feed]:
     from calimport.fetching import Http
 
-    transport = _transport(replay)
-    recorder = _recorder(record, transport, settings)
+    private = request.source is None
+    transport = _transport(replay, private)
+    recorder = _recorder(record, transport, settings, private)
     try:
         async with Http(settings, recorder or transport, budget=_budget()) as http:
             return await detecting.fetch(kind, request, http)
@@ -279,15 +280,17 @@ def _budget() -> Budget:
     return LocalBudget()
 
 
-def _transport(replay: Path | None) -> httpx.AsyncBaseTransport | None:
+def _transport(replay: Path | None, private: bool) -> httpx.AsyncBaseTransport | None:
     if replay is None:
         return None
     from calimport.har import Replay
 
-    return Replay(replay)
+    return Replay(replay, private=private)
 
 
-def _recorder(record: Path | None, transport: httpx.AsyncBaseTransport | None, settings: Settings) -> Recorder | None:
+def _recorder(
+    record: Path | None, transport: httpx.AsyncBaseTransport | None, settings: Settings, private: bool
+) -> Recorder | None:
     if record is None:
         return None
     from calimport.client import tls
@@ -295,7 +298,7 @@ def _recorder(record: Path | None, transport: httpx.AsyncBaseTransport | None, s
 
     if not record.parent.is_dir():  # said before the fetch, not after it
         raise ConfigurationError(f"The recording {record} cannot be written: there is no folder {record.parent}.")
-    return Recorder(transport or network_guard.transport(settings, tls()), settings)
+    return Recorder(transport or network_guard.transport(settings, tls()), settings, private=private)
 
 
 def _in_event_loop(coroutine: Coroutine[Any, Any, _T]) -> _T:
