@@ -7,13 +7,14 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test lint audit format requirements dictionary vendor screenshots new-source clean
+.PHONY: help install run shell up down test bench lint audit format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
 	@echo "make shell         a shell in which airflow and calimport work on the database of make run"
 	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
 	@echo "make test          run every test"
+	@echo "make bench         measure, beside others (BENCH=--write: into docs/performance.md, BENCH=--quick: small)"
 	@echo "make lint          ruff, mypy and sqlfluff"
 	@echo "make audit         licences of what is pinned, and known vulnerabilities (needs the network)"
 	@echo "make format        let ruff format the code"
@@ -38,6 +39,15 @@ down:
 
 test: install
 	$(BIN)/python -m pytest
+
+# Where the peers are installed: they may want other versions of what Airflow needs.
+bench: install .venv/peers/installed
+	$(BIN)/python -m benchmarks --peers .venv/peers/bin/python $(BENCH)
+
+.venv/peers/installed: benchmarks/requirements.txt
+	@$(PYTHON) -m venv --clear .venv/peers
+	@.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
 
 lint: install
 	$(BIN)/ruff check .

@@ -30,15 +30,30 @@ kept as (
     where not run.force
 ),
 
+-- Of each row that which tells whether it is another: nearly all are not, and what else they say is read of those that are.
 staged as (
-    select staged_events.*
+    select
+        staged_events.ctid as place,
+        staged_events.uid,
+        staged_events.recurrence_id,
+        coalesce(staged_events.recurrence_id, '') as instance,
+        staged_events.start_at,
+        staged_events.end_at,
+        staged_events.content_hash
     from calimport.staged_events as staged_events
     where staged_events.run_id = %(run_id)s
 ),
 
 -- An occurrence belongs to the window when it overlaps it, or has no length and starts in it.
 in_window as (
-    select events.*
+    select
+        events.id,
+        events.uid,
+        events.recurrence_id,
+        coalesce(events.recurrence_id, '') as instance,
+        events.start_at,
+        events.end_at,
+        events.content_hash
     from calimport.events as events
     inner join run on events.calendar_id = run.calendar_id
     where
@@ -47,12 +62,28 @@ in_window as (
 ),
 
 -- Outside of the window only those that the feed has moved into it.
+not_in_window as (
+    select staged.*
+    from staged
+    where not exists (
+        select 1 from in_window
+        where in_window.uid = staged.uid and in_window.instance = staged.instance
+    )
+),
+
 moved_in as (
-    select events.*
+    select
+        events.id,
+        events.uid,
+        events.recurrence_id,
+        coalesce(events.recurrence_id, '') as instance,
+        events.start_at,
+        events.end_at,
+        events.content_hash
     from calimport.events as events
     inner join run on events.calendar_id = run.calendar_id
-    inner join staged on events.uid = staged.uid and events.recurrence_id is not distinct from staged.recurrence_id
-    where events.id not in (select in_window.id from in_window)
+    inner join not_in_window
+        on events.uid = not_in_window.uid and coalesce(events.recurrence_id, '') = not_in_window.instance
 ),
 
 known as (
@@ -65,9 +96,10 @@ same_identity as (
     select
         known.id as event_id,
         staged.uid,
-        staged.recurrence_id
+        staged.recurrence_id,
+        staged.instance
     from staged
-    inner join known on staged.uid = known.uid and staged.recurrence_id is not distinct from known.recurrence_id
+    inner join known on staged.uid = known.uid and staged.instance = known.instance
 ),
 
 unmatched_staged as (
@@ -78,7 +110,7 @@ unmatched_staged as (
         from same_identity
         where
             same_identity.uid = staged.uid
-            and same_identity.recurrence_id is not distinct from staged.recurrence_id
+            and same_identity.instance = staged.instance
     )
 ),
 
@@ -197,15 +229,16 @@ alike_known as (
         renamed_known.id,
         renamed_known.start_at,
         renamed_known.end_at,
-        jsonb_build_array(renamed_known.recurrence_id, renamed_known.summary, renamed_known.location) as said,
+        jsonb_build_array(events.recurrence_id, events.summary, events.location) as said,
         row_number() over (
             partition by
                 renamed_known.start_at,
                 renamed_known.end_at,
-                jsonb_build_array(renamed_known.recurrence_id, renamed_known.summary, renamed_known.location)
+                jsonb_build_array(events.recurrence_id, events.summary, events.location)
             order by renamed_known.id
         ) as number
     from renamed_known
+    inner join calimport.events as events on renamed_known.id = events.id
     where not exists (
         select 1 from same_content
         where same_content.event_id = renamed_known.id
@@ -218,15 +251,16 @@ alike_staged as (
         renamed_staged.recurrence_id,
         renamed_staged.start_at,
         renamed_staged.end_at,
-        jsonb_build_array(renamed_staged.recurrence_id, renamed_staged.summary, renamed_staged.location) as said,
+        jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location) as said,
         row_number() over (
             partition by
                 renamed_staged.start_at,
                 renamed_staged.end_at,
-                jsonb_build_array(renamed_staged.recurrence_id, renamed_staged.summary, renamed_staged.location)
+                jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location)
             order by renamed_staged.uid, renamed_staged.recurrence_id
         ) as number
     from renamed_staged
+    inner join calimport.staged_events as staged_events on renamed_staged.place = staged_events.ctid
     where not exists (
         select 1
         from same_content
@@ -299,11 +333,13 @@ updates as (
         'update' as action,
         staged.uid,
         staged.recurrence_id,
-        to_jsonb(known) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
-        to_jsonb(staged) - 'run_id' as after
+        to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
+        to_jsonb(staged_events) - 'run_id' as after
     from same
     inner join known on same.event_id = known.id
-    inner join staged on same.uid = staged.uid and same.recurrence_id is not distinct from staged.recurrence_id
+    inner join staged on same.uid = staged.uid and coalesce(same.recurrence_id, '') = staged.instance
+    inner join calimport.events as events on known.id = events.id
+    inner join calimport.staged_events as staged_events on staged.place = staged_events.ctid
     where
         (known.content_hash <> staged.content_hash or same.takes_uid)
         and not exists (
@@ -326,8 +362,9 @@ inserts as (
         unmatched_staged.uid,
         unmatched_staged.recurrence_id,
         null::jsonb as before,
-        to_jsonb(unmatched_staged) - 'run_id' as after
+        to_jsonb(staged_events) - 'run_id' as after
     from unmatched_staged
+    inner join calimport.staged_events as staged_events on unmatched_staged.place = staged_events.ctid
     where
         not exists (
             select 1
@@ -352,9 +389,10 @@ deletes as (
         'delete' as action,
         gone.uid,
         gone.recurrence_id,
-        to_jsonb(gone) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
+        to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         null::jsonb as after
     from gone
+    inner join calimport.events as events on gone.id = events.id
     where
         not exists (
             select 1 from same
