@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test bench lint audit format requirements dictionary vendor screenshots new-source clean
+.PHONY: help install run shell up down test bench soak lint audit format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -15,6 +15,7 @@ help:
 	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
 	@echo "make test          run every test"
 	@echo "make bench         measure, beside others (BENCH=--write: into docs/performance.md, BENCH=--quick: small)"
+	@echo "make soak          import for an hour while things break (SOAK_MINUTES=60)"
 	@echo "make lint          ruff, mypy and sqlfluff"
 	@echo "make audit         licences of what is pinned, and known vulnerabilities (needs the network)"
 	@echo "make format        let ruff format the code"
@@ -48,6 +49,10 @@ bench: install .venv/peers/installed
 	@$(PYTHON) -m venv --clear .venv/peers
 	@.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
+
+# docs/reliability.md says what it does and what it found.
+soak: install
+	@$(BIN)/python -W ignore -m tests.soak
 
 lint: install
 	$(BIN)/ruff check .
