@@ -2,6 +2,8 @@
 -- Reads and writes: calendars, runs. Returns one row per calendar that this DAG run is to import.
 -- Due: enabled and its time has come, or the run asks for all (forced, or with a window of its own); or named by the
 -- run; or part of this DAG run already (its plan is run again).
+-- What a worker whose clock was ahead has written, a lease or a next import farther away than either can be, counts for
+-- nothing.
 -- One whose rows are written by hand (kind `manual`) never is.
 -- A calendar that a live run holds is left alone: its lease in this table is the truth, not the scheduler's limits. A run
 -- that waits takes no lease here, and leaves none out: extract takes those of a batch once all of them are free.
@@ -12,7 +14,17 @@ with due as (
         case
             when %(calendar_ids)s::bigint[] is not null then calendars.id = any(%(calendar_ids)s::bigint[])
             else
-                (calendars.enabled and (%(all_enabled)s or coalesce(calendars.next_import_at <= %(clock)s, true)))
+                (
+                    calendars.enabled
+                    and (
+                        %(all_enabled)s
+                        or coalesce(calendars.next_import_at <= %(clock)s, true)
+                        or (
+                            calendars.consecutive_failures = 0
+                            and calendars.next_import_at > %(clock)s + calendars.import_interval + interval '2 hours'
+                        )
+                    )
+                )
                 or exists (
                     select 1
                     from calimport.runs as runs
@@ -35,6 +47,7 @@ free as (
             calendars.lease_owner is null
             or calendars.lease_owner = %(owner)s
             or calendars.lease_until <= %(clock)s
+            or calendars.lease_until > %(lease_until)s::timestamptz + interval '1 hour'
         )
     order by calendars.id
     for update skip locked

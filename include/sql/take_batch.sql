@@ -4,7 +4,10 @@
 with wanted as (
     select
         calendars.id,
-        calendars.lease_owner <> %(owner)s and calendars.lease_until > %(clock)s as is_busy
+        calendars.lease_owner <> %(owner)s
+        and calendars.lease_until > %(clock)s
+        -- A later one was given by a clock that was wrong.
+        and calendars.lease_until <= %(lease_until)s::timestamptz + interval '1 hour' as is_busy
     from calimport.calendars as calendars
     where calendars.id = any(%(calendar_ids)s)
     order by calendars.id

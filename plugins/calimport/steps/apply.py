@@ -32,7 +32,7 @@ def apply(step: Step, calendar_ids: Sequence[int]) -> None:
 
 
 def _apply(step: Step, run: Run) -> None:
-    check_newest(run)
+    check_newest(step, run)
     if run.step != "diffed":
         raise LeaseLost("This run has no plan to apply: it did not get through diff.")
     planned = step.run("lock_run", run_id=run.run_id, owner=step.key.owner).fetchone()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from calimport import guarding, logs
 from calimport.errors import FeedOutdated, LeaseLost, StagingLost
 from calimport.guarding import Guard
 from calimport.steps.runs import Run, Step, each_calendar, timed
+
+#: By no more than this, or one of them is wrong; the SQL of leases has it too.
+CLOCKS_DIFFER: Final = timedelta(hours=1)
 
 log = logs.logger(__name__)
 
@@ -32,7 +36,7 @@ def diff(step: Step, calendar_ids: Sequence[int]) -> None:
 
 
 def _diff(step: Step, run: Run) -> Mapping[str, Any]:
-    check_newest(run)
+    check_newest(step, run)
     if run.step not in ("normalized", "diffed"):
         raise LeaseLost("This run has no staged rows to compare: it did not get through normalize.")
     staged = step.run("count_staged", run_id=run.run_id).fetchone()
@@ -84,10 +88,15 @@ def _record(step: Step, run: Run, guard: Guard, found: Mapping[str, Any]) -> Non
     )
 
 
-def check_newest(run: Run) -> None:
+def check_newest(step: Step, run: Run) -> None:
     """Make sure that an older feed never overwrites a newer one.
+
+    A fetch that lies ahead was one of a worker whose clock was wrong; no other could follow it until then.
 
     :raises FeedOutdated: the calendar's events stand for a later fetch than this run's.
     """
-    if run.fetched_at and run.calendar_fetched_at and run.fetched_at < run.calendar_fetched_at:
-        raise FeedOutdated(detail=f"fetched {run.fetched_at}, the events are of {run.calendar_fetched_at}")
+    newest = run.calendar_fetched_at
+    if newest and newest > step.clock + CLOCKS_DIFFER:
+        return
+    if run.fetched_at and newest and run.fetched_at < newest:
+        raise FeedOutdated(detail=f"fetched {run.fetched_at}, the events are of {newest}")
