@@ -395,7 +395,7 @@ def test_a_clock_that_is_put_back_changes_nothing_and_heals_when_it_is_right_aga
     changed(importer, web)
     before = importer.rows("club", "id", "xmin")
     right = importer.now
-    importer.now = right - timedelta(hours=2)
+    importer.now = right - timedelta(minutes=50)
 
     result = importer.run(calendars=["club"])
 

@@ -146,7 +146,7 @@ def test_an_older_feed_never_overwrites_a_newer_one(importer, web):
     step, ids = importer.step("late"), batch["calendar_ids"]
     extract(step, ids)
     normalize(step, ids)
-    importer.connection.execute("update calimport.calendars set fetched_at = fetched_at + interval '1 day'")
+    importer.connection.execute("update calimport.calendars set fetched_at = fetched_at + interval '30 minutes'")
 
     with pytest.raises(FeedOutdated):
         diff(step, ids)
