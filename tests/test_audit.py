@@ -43,9 +43,14 @@ READING = {
     ("calendars", "list"),
     ("calendars", "notices"),
     ("calendars", "show"),
+    ("doctor",),
     ("duplicates", "list"),
+    ("explain",),
     ("export",),
+    ("held", "list"),
+    ("plan", "show"),
     ("preview",),
+    ("status",),
     ("tokens", "list"),
 }
 #: Each other one: arguments, and the actions that it leaves.
@@ -57,14 +62,21 @@ WRITING: dict[tuple[str, ...], tuple[list[str], list[str]]] = {
     ("calendars", "remove"): (["Anna's", "Club", "--yes"], ["calendar.remove", "calendar.remove"]),
     ("calendars", "apply"): (
         ["FILE", "--prune"],
-        ["user.add", "place.add", "calendar.add", "calendar.change", "calendar.pause"],
+        ["user.add", "place.add", "calendar.add", "calendar.change", *["calendar.pause"] * 3],
     ),
     ("duplicates", "join"): (["1", "2"], ["event.join"]),
     ("duplicates", "split"): (["1"], ["event.split"]),
     ("duplicates", "undo"): (["1"], ["event.undo"]),
     ("erase",): (["--user", "Anna", "--yes"], ["calendar.erase", "user.erase"]),
+    ("held", "discard"): (["Crowd"], ["held.discard"]),
+    ("held", "release"): (["Crowd"], ["held.release"]),
+    ("maintain",): ([], ["storage.maintain"]),
+    ("plan", "apply"): (["dry"], ["plan.apply"]),
+    ("renormalize",): (["Chronicle", "--apply"], ["calendar.renormalize"]),
+    ("replay",): (["Crowd", "--at", "2026-11-18T12:07:00Z", "--apply"], ["calendar.replay"]),
     ("tokens", "create"): (["calendar", "Anna's"], ["token.create"]),
     ("tokens", "revoke"): (["1"], ["token.revoke"]),
+    ("undo",): (["first", "--calendar", "Club"], ["run.undo"]),
 }
 
 
@@ -90,11 +102,19 @@ def rows(connection: database.Connection) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def filled(importer, web):
-    """Two calendars with an event each, one of them Anna's, and a token; the log is empty."""
+    """Anna's calendar, one with a plan, one with held deletions, and a token; the log is empty."""
     importer.connection.execute("insert into calimport.users (name) values ('Anna')")
-    importer.add("Anna's", web.feed(Reply(feed(EVENT.format("a", "Choir")))), user_id=1)
-    importer.add("Club", web.feed(Reply(feed(EVENT.format("b", "Chess")))))
-    importer.run()
+    importer.add("Anna's", web.feed(Reply(feed(EVENT.format("a", "Choir"))), "/anna.ics"), user_id=1)
+    importer.add("Club", web.feed(Reply(feed(EVENT.format("b", "Chess"))), "/club.ics"))
+    importer.add("Crowd", web.feed(Reply(feed(*(EVENT.format(f"c{n}", "Talk") for n in range(12)))), "/crowd.ics"))
+    importer.add("Chronicle", web.feed(Reply(feed(EVENT.format("d", "Fair"))), "/old.ics"), days_back=3650)
+    importer.run("first")
+    web.feed(Reply(feed(EVENT.format("b", "Chess for all"))), "/club.ics")
+    web.feed(Reply(feed()), "/crowd.ics")
+    importer.run("poor", calendars=["Crowd"])
+    importer.run("dry", calendars=["Club"], dry_run=True)
+    # As an older version of the normalizer might have written it.
+    importer.connection.execute("update calimport.events set content_hash = decode(md5(''), 'hex') where uid = 'd'")
     run("tokens", "create", "calendar", "Club")
     audit.trim(importer.connection, before=datetime.now(UTC) + timedelta(days=1))
     return importer.connection
