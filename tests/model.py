@@ -111,7 +111,8 @@ def _occurrences(event: Event, zone: str, place: Place) -> Iterable[Content]:
     elif isinstance(event, Single):
         own = event.clock or zone
         at = event.start.replace(tzinfo=ZoneInfo(own)).astimezone(UTC)
-        until = at + timedelta(minutes=event.minutes)
+        # Its end is written as a time of the clock too, so a change of clocks in between makes it longer or shorter.
+        until = (event.start + timedelta(minutes=event.minutes)).replace(tzinfo=ZoneInfo(own)).astimezone(UTC)
         where = event.location, *place.of(event.location)
         yield None, at, until, None, None, own, event.status, event.summary, *where
     else:

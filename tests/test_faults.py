@@ -1,7 +1,6 @@
 """Faults of the database, of servers and of clocks: each is said, loses nothing, and the next run heals it.
 
-Workers, scheduler, DAG processor and PostgreSQL killed under a real Airflow: ``test_scheduler.py`` and
-``test_scheduler_killed.py``. The matrix of all faults is ``docs/reliability.md``.
+Workers killed under a real Airflow: ``test_scheduler.py``. The matrix of all faults is ``docs/reliability.md``.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from calimport.steps.extract import extract
 from calimport.steps.normalize import normalize
 from calimport.steps.plan import group
 from calimport.steps.report import judge, report
+from calimport.undoing import undo
 from tests.importing import Importer, feed
 from tests.loopback import LOOPBACK
 from tests.web import Reply
@@ -420,6 +421,26 @@ def test_a_lease_that_has_run_out_may_be_taken_and_the_old_run_applies_nothing(i
 
     assert [uid for _, uid, *_ in before] == ["past", "one", "three"]
     assert snapshot(importer) == before
+
+
+def test_a_plan_made_before_somebody_else_held_the_calendar_is_not_applied(importer, web):
+    """It says nothing of the rows that an undo has changed meanwhile, and the feed would count as imported."""
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.run("first")
+    web.feed(Reply(feed(PAST, event("one", "20261119"), event("two", "20261120"), event("four", "20261122"))))
+    importer.now += timedelta(minutes=5)
+    importer.plan("late")
+    for task in (extract, normalize, diff):
+        task(importer.step("late"), [calendar_id])
+    importer.now += timedelta(hours=1)
+    undo(importer.connection, "first", actor="cli:somebody", clock=importer.now)
+
+    with pytest.raises(LeaseLost):
+        apply(importer.step("late"), [calendar_id])
+
+    report(importer.step("late"))
+    importer.run()
+    assert [uid for _, uid, *_ in snapshot(importer)] == ["past", "one", "two", "four"]
 
 
 def test_an_unexpected_fault_is_one_calendars_own(importer, web, monkeypatch):

@@ -304,3 +304,18 @@ def test_the_command_says_what_it_did_and_what_comes_next(importer, before):
         "calimport: PlanOutdated: club: 3 of the rows that bad changed were changed since (such as"
     )
     assert rows(importer) == before
+
+
+def test_rows_of_an_undo_that_is_undone_are_the_feeds_again_also_where_it_changed_meanwhile(importer, web):
+    importer.add("club", web.feed(Reply(feed(PAST, event("stays")))))
+    importer.run("first")
+    web.feed(Reply(feed(PAST, event("stays"), event("comes", "20261121"))))
+    importer.run("second")
+    undone = undo(importer, "second")
+    web.feed(Reply(feed(PAST, event("stays"), event("other", "20261122"))))
+    importer.run("third")
+    undo(importer, undone.dag_run_id)
+
+    importer.run("fourth")
+
+    assert [row[1] for row in rows(importer)] == ["past", "stays", "other"]

@@ -124,14 +124,20 @@ class Step:
             raise LeaseLost(f"The calendar {calendar_id} is no part of the run {self.key.dag_run_id} (any more).")
         return Run(**row)
 
-    def take(self, run: Run) -> None:
+    def take(self, run: Run, *, renew: bool = False) -> None:
         """Take or renew the lease.
 
-        :raises LeaseLost: another live run holds the calendar.
+        :param renew: do not take one that was lost: the run knows nothing of what was done meanwhile.
+        :raises LeaseLost: another live run holds the calendar, or has held it since.
         """
         until = self.clock + self.settings.lease
         taken = self.run(
-            "begin_step", calendar_id=run.calendar_id, owner=self.key.owner, clock=self.clock, lease_until=until
+            "begin_step",
+            calendar_id=run.calendar_id,
+            owner=self.key.owner,
+            clock=self.clock,
+            lease_until=until,
+            may_take=not renew,
         )
         if taken.fetchone() is None:
             raise LeaseLost()
@@ -181,7 +187,7 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
         if run.outcome is not None:
             continue
         with recorded(step, run, errors):
-            step.take(run)
+            step.take(run, renew=True)
             with step.connection.transaction():
                 work(run)
             done += 1
