@@ -28,6 +28,7 @@ class Stack:
     home: Home
     api: httpx.Client
     logs: Path
+    environment: dict[str, str]
 
     def trigger(self, run_id: str, **conf: Any) -> None:
         """Start a run of the DAG for noon."""
@@ -65,12 +66,26 @@ class Stack:
         states = self.home.metadata_rows("select run_id, task_id, map_index, try_number, state from task_instance")
         raise AssertionError(f"Waited {patience:g} s for {what}. Logs: {self.logs}. {json.dumps(states)}")
 
+    def start(self, name: str) -> None:
+        """Start one of its parts, as the machine's supervisor would after it ended."""
+        part = name.partition("-again")[0]
+        command = [sys.executable, "-m", "airflow", *PARTS[part]]
+        processes.start(name, command, folder=self.logs, environment=self.environment)
+
+    def kill(self, name: str) -> None:
+        """``kill -9`` of one of its parts; its children live on."""
+        processes.running(self.logs)[name].kill()
+
     def tries(self, run_id: str) -> dict[tuple[str, int], tuple[int, str]]:
         """(task, map index) → how many tries it took, and its state."""
         rows = self.home.metadata_rows(
             "select task_id, map_index, try_number, state from task_instance where run_id = %s", run_id
         )
         return {(row["task_id"], row["map_index"]): (row["try_number"], row["state"]) for row in rows}
+
+
+#: What the parts besides the API server are started with.
+PARTS = {"scheduler": ["scheduler", "--skip-serve-logs"], "dag-processor": ["dag-processor"]}
 
 
 @contextmanager
@@ -92,13 +107,12 @@ def running(home: Home, **settings: str) -> Iterator[Stack]:
     try:
         for name, arguments in {
             "api-server": ["api-server", "--host", "127.0.0.1", "--port", address.rpartition(":")[2], "--workers", "1"],
-            "scheduler": ["scheduler", "--skip-serve-logs"],
-            "dag-processor": ["dag-processor"],
+            **PARTS,
         }.items():
             command = [sys.executable, "-m", "airflow", *arguments]
             processes.start(name, command, folder=folder, environment=environment)
         with httpx.Client(base_url=f"{address}/api/v2", timeout=60, trust_env=False) as api:
-            opened = Stack(home, api, folder)
+            opened = Stack(home, api, folder, environment)
             opened.until(lambda: is_up(api, folder), "Airflow to come up", patience=180)
             pool = {"name": "calimport_fetch", "slots": 8, "description": None, "include_deferred": False}
             assert api.post("/pools", json=pool).status_code == 201

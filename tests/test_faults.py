@@ -1,6 +1,7 @@
 """Faults of the database, of servers and of clocks: each is said, loses nothing, and the next run heals it.
 
-Workers killed under a real Airflow: ``test_scheduler.py``. The matrix of all faults is ``docs/reliability.md``.
+Processes killed under a real Airflow: ``test_scheduler.py``, ``test_scheduler_killed.py``. The matrix of all faults is
+``docs/reliability.md``.
 """
 
 from __future__ import annotations
