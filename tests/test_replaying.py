@@ -13,7 +13,7 @@ from calimport import database, normalizing, plans, replaying, undoing
 from calimport.cli import main
 from calimport.errors import ConfigurationError, FeedInvalid, LeaseLost
 from calimport.operations import Counts
-from calimport.steps import extract
+from calimport.steps import fingerprint
 from tests.importing import NOW, feed
 from tests.web import Reply
 
@@ -239,7 +239,7 @@ def test_new_zone_data_expand_a_feed_that_was_not_modified(importer, web, monkey
     importer.add("club", web.feed(Reply(DAILY, etag='"1"')))
     importer.run()
     assert importer.run().unchanged == 1
-    monkeypatch.setattr(extract, "_zone_data_version", lambda: "2027a")
+    monkeypatch.setattr(fingerprint, "_zone_data_version", lambda: "2027a")
     web.asked.clear()
 
     result = importer.run()
@@ -252,7 +252,7 @@ def test_new_zone_data_expand_a_feed_that_was_not_modified(importer, web, monkey
 def test_a_new_version_of_the_normalizer_expands_a_feed_that_was_not_modified(importer, web, monkeypatch):
     importer.add("club", web.feed(Reply(DAILY, etag='"1"')))
     importer.run()
-    monkeypatch.setattr(extract, "VERSION", -1)
+    monkeypatch.setattr(fingerprint, "VERSION", -1)
 
     assert importer.run().imported == 1
     assert importer.run().unchanged == 1

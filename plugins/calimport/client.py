@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -89,6 +90,36 @@ class Client:
         finally:
             self.bytes_received += response.num_bytes_downloaded
         return bytes(body)
+
+
+@asynccontextmanager
+async def open_network(settings: Settings) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """The network, for the fetches of many calendars: connections stay open and serve the next fetch from that host.
+
+    Each connection was judged by :mod:`calimport.network_guard` when it was made, and serves one name alone.
+    """
+    network = _Network(settings)
+    try:
+        yield network
+    finally:
+        await network.close()
+
+
+class _Network(httpx.AsyncBaseTransport):
+    """A transport that a client which ends does not close."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._inner: httpx.AsyncBaseTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._inner is None:  # only now: a setting that is wrong is an error of each fetch
+            self._inner = network_guard.transport(self._settings, tls())
+        return await self._inner.handle_async_request(request)
+
+    async def close(self) -> None:
+        if self._inner is not None:
+            await self._inner.aclose()
 
 
 def http_url(url: str) -> str:

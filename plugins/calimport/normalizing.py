@@ -18,9 +18,6 @@ from calimport.text import link, markdown, plain, readable, storable
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Part of every fingerprint: raise it when the same feed gives other rows, so that each calendar is expanded anew.
-VERSION: Final = 7
-
 #: Columns whose text comes from the source as it is, beside those that have a treatment of their own.
 _READ: Final = ("timezone", "source_event_id", "source_series_id")
 _READ_WITHIN: Final = ("categories", "organizer", "creator", "attendees")

@@ -106,7 +106,7 @@ def _apply_one(doing: Operation, row: dict[str, Any]) -> Counts:
             detail=getattr(error, "detail", type(error).__name__),
         ) from error
     doing.run("forget_kept", run_id=run_id)
-    doing.run("finish_run", run_id=run_id, outcome="imported", owner=doing.key.owner, longest_fresh=LONGEST_FRESH)
+    doing.run("finish_runs", run_ids=[run_id], outcome="imported", owner=doing.key.owner, longest_fresh=LONGEST_FRESH)
     audit.record(
         doing.connection,
         "plan.apply",

@@ -24,7 +24,7 @@ def apply(step: Step, calendar_ids: Sequence[int]) -> None:
         with timed(step, run, "apply"):
             _apply(step, run)
         # Last, so that the record of this step is part of the finished run.
-        step.finish(run, outcome)
+        step.finish([run], outcome)
         log.info("Finished %s: %s", run.name, outcome)
 
     each_calendar(step, calendar_ids, work)
@@ -48,6 +48,6 @@ def _apply(step: Step, run: Run) -> None:
 
 def _raise_failed(step: Step, calendar_ids: Sequence[int]) -> None:
     """Turn the task red for calendars that failed earlier in this batch: it is the last that can say so."""
-    failed = {run.name: run.error_message for run in map(step.load, calendar_ids) if run.outcome == "failed"}
+    failed = {run.name: run.error_message for run in step.load_all(calendar_ids) if run.outcome == "failed"}
     if failed:
         raise BatchFailed.of(failed)

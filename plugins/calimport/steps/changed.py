@@ -20,7 +20,8 @@ from calimport.normalizing import Normalized
 from calimport.rfc5545.escaping import unescape
 from calimport.sources.base import Notice, ParseContext, bounded_uid
 from calimport.sources.ics_changes import Changes, changes
-from calimport.steps import extract, mirrors
+from calimport.steps import mirrors
+from calimport.steps.fingerprint import fingerprint
 from calimport.steps.runs import Run, Step
 from calimport.text import storable
 
@@ -84,7 +85,7 @@ def _before(step: Step, run: Run, context: ParseContext) -> bytes | None:
         return None
     if run.feed_id is None or run.feed_id == run.run_feed_id or run.uid_sample or run.held_run_id is not None:
         return None
-    known = extract.fingerprint(run, step.settings, run.feed_meaning_hash, context.window, context.timezone)
+    known = fingerprint(run, step.settings, run.feed_meaning_hash, context.window, context.timezone)
     if known != run.imported_fingerprint:
         return None
     stored = mirrors.load(step, run.feed_id)

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
 import httpx
+import psycopg
 
-from calimport import logs, privacy
+from calimport import logs
 from calimport.budgets import Rate, host_key
-from calimport.errors import CalendarBusy, CalimportError, SourceUnsupported
+from calimport.client import open_network
+from calimport.errors import CalendarBusy, CalimportError, LeaseLost, SourceUnsupported
 from calimport.fetching import Http, http_url
 from calimport.hosts import host
-from calimport.normalizing import VERSION
-from calimport.settings import Settings
 from calimport.shared_budget import SharedBudget, shared_budget
 from calimport.sources.base import FetchRequest
 from calimport.sources.detecting import AUTO, by_address, fetch
 from calimport.steps import mirrors
-from calimport.steps.runs import Run, Step, raise_if_none_left, recorded, timed
-from calimport.windows import Window
+from calimport.steps.fingerprint import fingerprint
+from calimport.steps.runs import Run, Step, raise_if_none_left, recorded
 
 log = logs.logger(__name__)
 
+#: Runs that are read, and of unchanged calendars recorded, in one statement.
+_AT_ONCE: Final = 100
 #: Between two looks at whether calendars that another run holds are free.
 WAIT: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch brought, stored but perhaps not yet recorded: as ``record_extracts`` and ``renew_feeds`` take it."""
+
+    run: Run
+    is_unchanged: bool
+    renewal: dict[str, Any] | None
+    record: dict[str, Any]
 
 
 def extract(step: Step, calendar_ids: Sequence[int], transport: httpx.AsyncBaseTransport | None = None) -> int:
@@ -54,22 +66,38 @@ async def _extract_all(
     transport: httpx.AsyncBaseTransport | None,
     errors: dict[str, CalimportError],
 ) -> int:
-    slots = asyncio.Semaphore(step.settings.fetch_concurrency)
+    taken = step.take(calendar_ids)
+    runs = _loaded(step, calendar_ids)
+    unchanged: list[Fetched] = []
+    left = 0
 
-    left: list[int] = []
-
-    async def one(calendar_id: int) -> None:
-        async with slots:
-            run = step.load(calendar_id)
+    async def fetch_one_by_one(network: httpx.AsyncBaseTransport) -> None:
+        nonlocal left
+        for run in runs:
             with recorded(step, run, errors):
-                step.take(run)
-                if await _extract_one(step, run, transport, budget):
-                    left.append(calendar_id)
+                if run.calendar_id not in taken:
+                    raise LeaseLost()
+                fetched = await _extract_one(step, run, network, budget)
+                if fetched.is_unchanged:
+                    unchanged.append(fetched)
+                else:
+                    left += 1
+            if len(unchanged) >= _AT_ONCE:
+                _record_unchanged(step, unchanged, errors)
 
     with shared_budget() as budget:
         budget.prepare(_first_slots(step, calendar_ids))
-        await asyncio.gather(*(one(calendar_id) for calendar_id in calendar_ids))
-    return len(left)
+        async with open_network(step.settings) as network:
+            slots = range(min(step.settings.fetch_concurrency, len(calendar_ids)))
+            await asyncio.gather(*(fetch_one_by_one(transport or network) for _ in slots))
+    _record_unchanged(step, unchanged, errors)
+    return left
+
+
+def _loaded(step: Step, calendar_ids: Sequence[int]) -> Iterator[Run]:
+    """The runs of a batch, some at a time, so that a batch of any size needs little memory."""
+    for start in range(0, len(calendar_ids), _AT_ONCE):
+        yield from step.load_all(calendar_ids[start : start + _AT_ONCE])
 
 
 def _take(step: Step, calendar_ids: Sequence[int]) -> None:
@@ -77,8 +105,7 @@ def _take(step: Step, calendar_ids: Sequence[int]) -> None:
 
     Those that others still hold when patience is at its end fail one by one, and the rest goes on.
     """
-    for calendar_id in calendar_ids:
-        step.run("open_attempt", calendar_id=calendar_id, clock=step.clock)
+    step.run("open_attempts", calendar_ids=list(calendar_ids), clock=step.clock)
     busy = step.run(
         "take_batch",
         calendar_ids=list(calendar_ids),
@@ -103,8 +130,9 @@ def _first_slots(step: Step, calendar_ids: Sequence[int]) -> dict[str, Rate]:
     return dict.fromkeys(keys, rate)
 
 
-async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport | None, budget: SharedBudget) -> bool:
-    """Fetch one calendar and store its feed; True when there is something to normalize."""
+async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport, budget: SharedBudget) -> Fetched:
+    """Fetch one calendar, store its feed, and record it where there is something to normalize."""
+    began = time.perf_counter()
     known = run.kind if run.kind != AUTO else by_address(run.source, connection_id=run.connection_id)
     request = FetchRequest(
         source=run.source,
@@ -114,13 +142,12 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
         # Where only the answer tells the kind, they also hold what was found the last time.
         validators=mirrors.validators(step, run, known or run.feed_kind or AUTO),
     )
-    with timed(step, run, "extract"):
-        async with Http(step.settings, transport, budget=budget) as http:
-            try:
-                kind, feed = await fetch(run.kind, request, http)
-            except CalimportError:
-                step.run("record_cost", run_id=run.run_id, requests=http.requests, bytes_received=http.bytes_received)
-                raise
+    async with Http(step.settings, transport, budget=budget) as http:
+        try:
+            kind, feed = await fetch(run.kind, request, http)
+        except CalimportError:
+            step.run("record_cost", run_id=run.run_id, requests=http.requests, bytes_received=http.bytes_received)
+            raise
     feed_timezone = feed.timezone
     if feed_timezone is None and (feed.content is None or feed.is_delta):
         # A conditional answer speaks of the feed that is stored, and so of the zone that it gave.
@@ -128,28 +155,30 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
     zone = run.timezone or feed_timezone or "UTC"
     window = feed.window or request.window.resolve(zone)
     with step.connection.transaction():
-        feed_id, meaning_hash = mirrors.store(step, run, kind, feed, feed_timezone)
-        found = fingerprint(run, step.settings, meaning_hash, window, zone)
-        step.run(
-            "record_extract",
-            run_id=run.run_id,
-            calendar_id=run.calendar_id,
-            kind=kind,
-            feed_timezone=feed_timezone,
-            feed_id=feed_id,
-            fetched_at=step.clock,
-            window_start=window.start,
-            window_end=window.end,
-            timezone=zone,
-            timezone_source="calendar" if run.timezone or feed_timezone else "default",
-            fingerprint=found,
-            fresh_for=feed.fresh_for,
-            requests=feed.requests,
-            bytes_received=feed.bytes_received,
+        stored = mirrors.store(step, run, kind, feed, feed_timezone)
+        found = fingerprint(run, step.settings, stored.meaning_hash, window, zone)
+        fetched = Fetched(
+            run,
+            is_unchanged=found == run.imported_fingerprint and not run.force,
+            renewal=stored.renewal,
+            record={
+                "run_id": run.run_id,
+                "kind": kind,
+                "feed_timezone": feed_timezone,
+                "feed_id": stored.feed_id,
+                "window_start": window.start,
+                "window_end": window.end,
+                "timezone": zone,
+                "timezone_source": "calendar" if run.timezone or feed_timezone else "default",
+                "fingerprint": found,
+                "fresh_for": feed.fresh_for,
+                "requests": feed.requests,
+                "bytes_received": feed.bytes_received,
+                "seconds": round(time.perf_counter() - began, 4),
+            },
         )
-        unchanged = found == run.imported_fingerprint and not run.force
-        if unchanged:
-            step.finish(run, "unchanged")
+        if not fetched.is_unchanged:
+            _record(step, [fetched])
     log.info(
         "Fetched %s: %s, %d bytes in %d requests%s",
         run.name,
@@ -158,35 +187,35 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
         else f"{len(feed.content)} bytes of {kind}{', changes alone' if feed.is_delta else ''}",
         feed.bytes_received,
         feed.requests,
-        "; unchanged" if unchanged else "",
+        "; unchanged" if fetched.is_unchanged else "",
     )
-    return not unchanged
+    return fetched
 
 
-def fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:
-    """Hash of all that the rows follow from; equal means that importing again would change nothing."""
-    parts = (
-        meaning_hash.hex(),
-        window.start.isoformat(),
-        window.end.isoformat(),
-        zone,
-        run.activity_type,
-        run.strategy,
-        run.place_id,
-        run.place_address,
-        privacy.of_calendar(run).fingerprint(),
-        run.default_reminders,
-        settings.ignore_marker,
-        settings.max_occurrences,
-        VERSION,
-        _zone_data_version(),
-    )
-    return hashlib.sha256(repr(parts).encode()).digest()
+def _record_unchanged(step: Step, unchanged: list[Fetched], errors: dict[str, CalimportError]) -> None:
+    """End the runs of calendars that have nothing new, all in one transaction, and empty the list.
 
-
-def _zone_data_version() -> str:
-    """New zone data may move what lies in the future, so every calendar is expanded anew after an upgrade."""
+    Where that fails for a reason that lies in one of them, each is recorded by itself.
+    """
+    fetched, unchanged[:] = list(unchanged), []
     try:
-        return version("tzdata")
-    except PackageNotFoundError:
-        return ""
+        with step.connection.transaction():
+            _record(step, fetched)
+            step.finish([one.run for one in fetched], "unchanged")
+    except psycopg.DataError:
+        for one in fetched:
+            with recorded(step, one.run, errors), step.connection.transaction():
+                _record(step, [one])
+                step.finish([one.run], "unchanged")
+
+
+def _record(step: Step, fetched: Sequence[Fetched]) -> None:
+    renewals = [one.renewal for one in fetched if one.renewal]
+    if renewals:
+        step.run("renew_feeds", **_columns(renewals))
+    if fetched:
+        step.run("record_extracts", fetched_at=step.clock, **_columns([one.record for one in fetched]))
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}

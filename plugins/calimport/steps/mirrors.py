@@ -8,9 +8,10 @@ nobody builds on, and the next one asks with the former token again.
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from psycopg.types.json import Jsonb
 
@@ -24,6 +25,16 @@ from calimport.steps.runs import Run, Step
 LONGEST_CHAIN: Final = 20
 #: Its multiples, taken without their whole part, divide the interval from 0 to 1 evenly, however many there are.
 _GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The stored feed that stands for what a fetch brought."""
+
+    feed_id: int
+    meaning_hash: bytes
+    #: What is yet to be written of it, as ``renew_feeds.sql`` takes it; None: nothing.
+    renewal: dict[str, Any] | None = None
 
 
 def load(step: Step, feed_id: int) -> tuple[str, bytes] | None:
@@ -65,8 +76,8 @@ def full_sync_is_due(calendar_id: int, complete_at: datetime, clock: datetime, p
     return now // 1 > before // 1
 
 
-def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None) -> tuple[int, bytes]:
-    """Id and meaning hash of the stored feed; one that means what the applied one does is not stored again.
+def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None) -> Stored:
+    """Store a feed; one that means what the applied one does is not stored again.
 
     :raises MirrorLost: the feed is a delta to what cannot be read.
     """
@@ -75,7 +86,7 @@ def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None
         if applied is None or run.feed_meaning_hash is None or run.feed_complete_at is None:
             raise InternalError(detail=f"{kind}: only changes came, and nothing is stored that they are changes of")
         if feed.content is None:
-            return _renew(step, run, applied, feed, run.feed_complete_at), run.feed_meaning_hash
+            return _renewed(run, applied, feed, run.feed_meaning_hash, run.feed_complete_at)
         meaning_hash = sha256(run.feed_meaning_hash + sha256(feed.content).digest()).digest()
         content, base = feed.content, _base(step, applied, len(feed.content))
         if base is None:
@@ -84,15 +95,14 @@ def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None
     if feed.meaning_hash is None:
         raise InternalError(detail=f"{kind}: a feed without a hash of its meaning")
     if applied is not None and feed.meaning_hash == run.feed_meaning_hash:
-        return _renew(step, run, applied, feed, step.clock), feed.meaning_hash
+        return _renewed(run, applied, feed, feed.meaning_hash, step.clock)
     return _insert(step, run, kind, feed, feed_timezone, feed.content, feed.meaning_hash, None, step.clock)
 
 
-def _renew(step: Step, run: Run, applied: int, feed: Feed, complete_at: datetime) -> int:
+def _renewed(run: Run, applied: int, feed: Feed, meaning_hash: bytes, complete_at: datetime) -> Stored:
     # Nothing came, so there is nothing that has yet to be applied before the token may advance.
-    if not run.dry_run:
-        step.run("renew_feed", feed_id=applied, validators=Jsonb(dict(feed.validators)), complete_at=complete_at)
-    return applied
+    new = {"feed_id": applied, "validators": Jsonb(dict(feed.validators)), "complete_at": complete_at}
+    return Stored(applied, meaning_hash, None if run.dry_run else new)
 
 
 def _base(step: Step, applied: int, size: int) -> int | None:
@@ -120,7 +130,7 @@ def _insert(
     meaning_hash: bytes,
     base_feed_id: int | None,
     complete_at: datetime,
-) -> tuple[int, bytes]:
+) -> Stored:
     stored = step.run(
         "store_feed",
         calendar_id=run.calendar_id,
@@ -141,4 +151,4 @@ def _insert(
         complete_at=complete_at,
     ).fetchone()
     assert stored is not None  # noqa: S101 - an insert … returning gives its row
-    return stored["id"], meaning_hash
+    return Stored(stored["id"], meaning_hash)

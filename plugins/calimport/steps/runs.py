@@ -37,7 +37,7 @@ class RunKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A row of ``current_run.sql``: the last attempt of a calendar in a DAG run, and the calendar."""
+    """A row of ``current_runs.sql``: the last attempt of a calendar in a DAG run, and the calendar."""
 
     run_id: int
     step: str
@@ -119,38 +119,42 @@ class Step:
 
         :raises LeaseLost: there is none: the calendar was removed, or was never part of this run.
         """
-        row = self.run("current_run", calendar_id=calendar_id).fetchone()
-        if row is None:
-            raise LeaseLost(f"The calendar {calendar_id} is no part of the run {self.key.dag_run_id} (any more).")
-        return Run(**row)
+        for run in self.load_all([calendar_id]):
+            return run
+        raise LeaseLost(f"The calendar {calendar_id} is no part of the run {self.key.dag_run_id} (any more).")
 
-    def take(self, run: Run, *, renew: bool = False) -> None:
-        """Take or renew the lease.
+    def load_all(self, calendar_ids: Sequence[int]) -> list[Run]:
+        """The last attempts of these calendars in this DAG run, of those that there are."""
+        return [Run(**row) for row in self.run("current_runs", calendar_ids=list(calendar_ids))]
+
+    def open(self, calendar_ids: Sequence[int]) -> list[int]:
+        """Those of these calendars whose last attempt in this DAG run is not finished."""
+        return [row["calendar_id"] for row in self.run("open_runs", calendar_ids=list(calendar_ids))]
+
+    def take(self, calendar_ids: Sequence[int], *, renew: bool = False) -> set[int]:
+        """Take or renew the leases; the calendars but for those that another live run holds, or has held since.
 
         :param renew: do not take one that was lost: the run knows nothing of what was done meanwhile.
-        :raises LeaseLost: another live run holds the calendar, or has held it since.
         """
-        until = self.clock + self.settings.lease
         taken = self.run(
             "begin_step",
-            calendar_id=run.calendar_id,
+            calendar_ids=list(calendar_ids),
             owner=self.key.owner,
             clock=self.clock,
-            lease_until=until,
+            lease_until=self.clock + self.settings.lease,
             may_take=not renew,
         )
-        if taken.fetchone() is None:
-            raise LeaseLost()
+        return {row["id"] for row in taken}
 
     def run(self, name: str, /, **parameters: Any) -> psycopg.Cursor[dict[str, Any]]:
         """Execute ``include/sql/NAME.sql`` with these parameters and the DAG run's names."""
         return database.run(self.connection, name, dag_id=self.key.dag_id, dag_run_id=self.key.dag_run_id, **parameters)
 
-    def finish(self, run: Run, outcome: str) -> None:
-        """End a run that did not fail, and give its calendar free."""
+    def finish(self, runs: Sequence[Run], outcome: str) -> None:
+        """End runs that did not fail, and give their calendars free."""
         self.run(
-            "finish_run",
-            run_id=run.run_id,
+            "finish_runs",
+            run_ids=[run.run_id for run in runs],
             outcome=outcome,
             owner=self.key.owner,
             longest_fresh=LONGEST_FRESH,
@@ -182,12 +186,12 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
     """
     errors: dict[str, CalimportError] = {}
     done = 0
-    for calendar_id in calendar_ids:
+    # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
+    for calendar_id in step.open(calendar_ids):
         run = step.load(calendar_id)
-        if run.outcome is not None:
-            continue
         with recorded(step, run, errors):
-            step.take(run, renew=True)
+            if not step.take([calendar_id], renew=True):
+                raise LeaseLost()
             with step.connection.transaction():
                 work(run)
             done += 1

@@ -1,7 +1,7 @@
--- The last attempt of a calendar in a DAG run, with the calendar's configuration and what is known of its feed. A feed
--- that came from another source than the calendar has now is not its feed.
+-- The last attempt of each of these calendars in a DAG run, with the calendar's configuration and what is known of its
+-- feed. A feed that came from another source than the calendar has now is not its feed.
 -- Reads: runs, calendars, feeds, places.
-select
+select distinct on (runs.calendar_id)
     runs.id as run_id,
     runs.step,
     runs.outcome,
@@ -62,6 +62,5 @@ left join calimport.places as places on calendars.place_id = places.id
 where
     runs.dag_id = %(dag_id)s
     and runs.dag_run_id = %(dag_run_id)s
-    and runs.calendar_id = %(calendar_id)s
-order by runs.attempt desc
-limit 1
+    and runs.calendar_id = any(%(calendar_ids)s)
+order by runs.calendar_id asc, runs.attempt desc

@@ -1,14 +1,13 @@
--- Open another attempt where the last one is finished: a failed or cleared task is run again.
--- Reads: calendars. Reads and writes: runs. Returns the new row, or none where the last attempt is still open.
+-- Open another attempt of those calendars whose last one is finished: a failed or cleared task is run again.
+-- Reads: calendars. Reads and writes: runs. Returns the new rows.
 with last_attempt as (
-    select runs.*
+    select distinct on (runs.calendar_id) runs.*
     from calimport.runs as runs
     where
         runs.dag_id = %(dag_id)s
         and runs.dag_run_id = %(dag_run_id)s
-        and runs.calendar_id = %(calendar_id)s
-    order by runs.attempt desc
-    limit 1
+        and runs.calendar_id = any(%(calendar_ids)s)
+    order by runs.calendar_id asc, runs.attempt desc
 )
 
 insert into calimport.runs (

@@ -1,4 +1,4 @@
--- End a run that did not fail, and give its calendar free, in one statement.
+-- End runs that did not fail, and give their calendars free, in one statement.
 -- Reads and writes: runs, calendars.
 -- What the calendar is taken to hold is recorded only by an import; a dry run leaves no trace. Held deletions leave no
 -- fingerprint, so that the next complete fetch is compared again and can confirm them, unless they wait for a person. What
@@ -15,7 +15,7 @@ with run as (
         step = 'finished',
         outcome = %(outcome)s,
         finished_at = %(clock)s
-    where runs.id = %(run_id)s
+    where runs.id = any(%(run_ids)s)
     returning runs.*
 ),
 
