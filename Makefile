@@ -7,7 +7,7 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test bench soak lint audit format requirements dictionary vendor screenshots new-source clean
+.PHONY: help install run shell up down test bench bench-cycle soak lint audit format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
@@ -23,6 +23,7 @@ help:
 	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
 	@echo "make vendor        fetch the pages' calendar component anew (needs npm)"
 	@echo "make screenshots   take the pictures of docs/ui.md anew (needs Chromium)"
+	@echo "make bench-cycle   time whole runs of 10,000 calendars, and of peers (docs/scale.md; half an hour)"
 	@echo "make new-source    write the files of a new source (NAME=eventbrite)"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 
@@ -81,6 +82,9 @@ vendor: install
 
 screenshots: install
 	@$(BIN)/python -m tests.ui_screenshots
+
+bench-cycle: install
+	@$(BIN)/python -m benchmarks.cycle
 
 new-source: install
 	@$(BIN)/python -m dev.new_source $(NAME)
