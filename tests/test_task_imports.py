@@ -14,7 +14,7 @@ from tests.web import Reply, Web
 ROOT = Path(__file__).parents[1]
 #: Each takes a tenth of a second to import, or much more.
 HEAVY = [
-    "airflow", "babel", "bs4", "fastapi", "google", "httpx", "icalendar", "lxml", "markdown_it", "markdownify", "numpy",
+    "airflow", "babel", "bs4", "fastapi", "httpx", "icalendar", "lxml", "markdown_it", "markdownify", "numpy",
     "pandas", "pyarrow", "pydantic", "sqlalchemy", "yaml",
 ]  # fmt: skip
 #: What a task of the DAG does, but for Airflow's part of it.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from calimport.authorization import Auth
 from calimport.connections import read_connection
 from calimport.errors import CredentialsMissing
-from calimport.fetching import Auth, Http, raise_for_status
 from calimport.freshness import fresh_for
 from calimport.icalendar_text import clean, meaning_hash
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
@@ -16,6 +16,7 @@ from calimport.zones import Zone, feed_zone
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from calimport.fetching import Http
     from calimport.rfc5545.content_lines import Component
     from calimport.sources.ics_reading import Groups
 
@@ -29,6 +30,9 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 
     :raises CalimportError: it cannot be fetched, is no calendar, or is not whole.
     """
+    # A task that only parses needs no HTTP client.
+    from calimport.fetching import raise_for_status
+
     url, auth = address(request)
     headers = {"Accept": "text/calendar, text/plain;q=0.8, */*;q=0.5"}
     if etag := request.validators.get("etag"):
