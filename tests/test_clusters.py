@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from click.testing import CliRunner
 
@@ -270,3 +272,28 @@ def test_many_calendars_with_one_event_make_as_many_pairs_and_not_their_square(i
 
     assert importer.one("select count(*) from calimport.event_matches") == 299
     assert importer.one("select count(*) from calimport.canonical_events") == 6300 - 299
+
+
+def test_titles_are_compared_by_their_rare_words_without_missing_a_pair(importer, web):
+    """As all pairs of rows would be found by comparing each with each."""
+    words = ["choir", "yoga", "club", "open", "late", "new", "film", "night", "big", "tea"]
+    draw = random.Random(7)  # noqa: S311 - examples, no secrets
+    titles = sorted({" ".join(draw.sample(words, draw.randint(1, 6))) for _ in range(60)})
+    titles = list({frozenset(title.split()): title for title in titles}.values())
+    feeds = {f"c{number:02}": [event(f"u{number}", title)] for number, title in enumerate(titles)}
+
+    serve_feeds(importer, web, **feeds)
+
+    sets = [set(title.split()) for title in titles]
+    expected = {
+        (titles[one], titles[other])
+        for one in range(len(titles))
+        for other in range(one + 1, len(titles))
+        if 2 * len(sets[one] & sets[other]) / (len(sets[one]) + len(sets[other])) >= 0.6
+    }
+    pairs = importer.connection.execute(
+        "select one.summary as one, other.summary as other from calimport.event_matches"
+        " join calimport.events as one on one.id = event_id join calimport.events as other on other.id = other_event_id"
+    ).fetchall()
+    assert len(expected) > 100
+    assert {tuple(sorted(pair.values())) for pair in pairs} == {tuple(sorted(pair)) for pair in expected}
