@@ -15,7 +15,7 @@ with run as (
         step = 'finished',
         outcome = %(outcome)s,
         finished_at = %(clock)s
-    where runs.id = any(%(run_ids)s)
+    where runs.id = any(%(run_ids)s) and runs.outcome is null
     returning runs.*
 ),
 

@@ -189,6 +189,8 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
     # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
     for calendar_id in step.open(calendar_ids):
         run = step.load(calendar_id)
+        if run.outcome is not None:  # meanwhile: this task may be run twice at once
+            continue
         with recorded(step, run, errors):
             if not step.take([calendar_id], renew=True):
                 raise LeaseLost()
