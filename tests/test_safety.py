@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import psycopg
@@ -582,3 +583,31 @@ def test_a_place_that_changes_changes_the_rows_of_an_unchanged_feed(importer, we
     importer.run()
 
     assert importer.rows("club", "address", "place_id")[0] == ("New Street 2", place)
+
+
+@pytest.mark.parametrize("statement", ["record_diff", "lock_run"])
+def test_a_run_that_is_fetched_anew_while_it_is_compared_or_applied_applies_nothing(
+    importer, web, monkeypatch, statement
+):
+    """Two processes do the tasks of one run, and the one that is behind takes the record of the other back."""
+    importer.add("club", web.feed(Reply(BASE)))
+    (batch,) = importer.plan("run")
+    step, ids, execute = importer.step("run"), batch["calendar_ids"], database.run
+    extract(step, ids)
+    normalize(step, ids)
+
+    def interrupted(connection, name, /, **parameters):
+        if name == statement:
+            monkeypatch.setattr(database, "run", execute)
+            with database.connect(autocommit=True) as other:  # what `record_extracts` does
+                other.execute("update calimport.runs set step = 'extracted', rows_staged = null, inserted = null")
+        return execute(connection, name, **parameters)
+
+    monkeypatch.setattr(database, "run", interrupted)
+    for task in (diff, apply):
+        with suppress(CalimportError):
+            task(step, ids)
+
+    assert snapshot(importer) == []
+    report(importer.step("run"))
+    assert (importer.run().inserted, importer.state("club")["error_class"]) == (len(snapshot(importer)), None)

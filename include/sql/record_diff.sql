@@ -24,4 +24,5 @@ set
     held_confirmations = %(held_confirmations)s,
     held_until_told = %(held_until_told)s,
     uid_sample = %(uid_sample)s
-where runs.id = %(run_id)s
+-- Not where the same run is being fetched anew by another process.
+where runs.id = %(run_id)s and runs.step in ('normalized', 'diffed')

@@ -71,7 +71,7 @@ def _record(step: Step, run: Run, guard: Guard, found: Mapping[str, Any]) -> Non
         notices["deletions_held"] = guarding.notice(found, waits_for_person=waits)
     if found["uids_change"]:
         notices["uid_churn"] = guarding.UIDS_CHANGE
-    step.run(
+    recorded = step.run(
         "record_diff",
         run_id=run.run_id,
         codes=list(notices),
@@ -86,6 +86,8 @@ def _record(step: Step, run: Run, guard: Guard, found: Mapping[str, Any]) -> Non
         held_until_told=waits,
         uid_sample=found["uid_sample"],
     )
+    if recorded.rowcount == 0:
+        raise LeaseLost("This run is being worked on twice.")
 
 
 def check_newest(step: Step, run: Run) -> None:
