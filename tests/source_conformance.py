@@ -48,7 +48,7 @@ from tests.conformance_data import (
     sample,
     with_unknown,
 )
-from tests.loopback import Asking, Loopback, asking
+from tests.loopback import LOOPBACK, Asking, Loopback, asking
 from tests.web import Asked, Reply, Web, serve
 
 AS_OF = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -123,7 +123,13 @@ class SourceConformance:
             timezone=None,
             window=WindowRequest(AS_OF, start=WINDOW.start, end=WINDOW.end),
         )
-        given = {"fetch_attempts": 1, "read_timeout": 0.5, "host_requests_per_second": 1e6, **settings}
+        given = {
+            "allowed_networks": LOOPBACK,
+            "fetch_attempts": 1,
+            "read_timeout": 0.5,
+            "host_requests_per_second": 1e6,
+            **settings,
+        }
 
         async def run() -> Feed:
             async with Http(Settings(**given), self.loopback) as http:

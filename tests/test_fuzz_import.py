@@ -97,9 +97,9 @@ def _no_error_of_python(caplog):
 def check(content: bytes, context: tuple[Window, str]) -> None:
     window, zone = context
     try:
-        text = decode(content, max_bytes=1 << 20)
-        known = ParseContext(window, window.start, feed_timezone(text) or zone, "default", max_occurrences=MOST)
-        found = normalize(text.encode(), kind="ics", context=known, meaning=Meaning())
+        content = decode(content, max_bytes=1 << 20).encode()
+        known = ParseContext(window, window.start, feed_timezone(content) or zone, "default", max_occurrences=MOST)
+        found = normalize(content, kind="ics", context=known, meaning=Meaning())
     except CalimportError:
         return
     table = found.frame

@@ -196,7 +196,8 @@ IN_STEP = {
     ),
     "alarm gone": (EVENT, [], [("11-19 09:50", "popup", True)]),
     "cancelled": (EVENT + "STATUS:CANCELLED\n" + TEN_BEFORE, [], [("11-19 09:50", "popup", True)]),
-    "deleted": (EVENT.replace("one", "two"), [], []),
+    # Another event: one that differed in its UID alone would be taken as the same.
+    "deleted": (EVENT.replace("one", "two").replace("One", "Two"), [], []),
 }
 
 
