@@ -27,7 +27,7 @@ from tests.web import Web
 from tests.world import BROKEN, SETTINGS, Calendar, Kept, World
 
 #: Profile → (examples, steps of each).
-PROFILES = {"developer": (6, 25), "ci": (40, 40), "soak": (5000, 60)}
+PROFILES = {"developer": (6, 25), "ci": (30, 40), "soak": (5000, 60)}
 PROFILE = os.environ.get("CALIMPORT_MACHINE", "developer")
 #: The clocks of London change on 25 October.
 START = datetime(2026, 10, 21, 12, tzinfo=UTC)
@@ -156,20 +156,26 @@ class Machine(RuleBasedStateMachine):
 
     # Configuration and time.
 
-    @rule(data=st.data(), zone=st.sampled_from(ZONES))
-    def change_zone(self, data: st.DataObject, zone: str) -> None:
-        self.configure(self.calendar(data), timezone=zone)
-
-    @rule(data=st.data(), strategy=st.sampled_from(STRATEGIES))
-    def change_strategy(self, data: st.DataObject, strategy: str) -> None:
-        self.configure(self.calendar(data), strategy=strategy)
-
-    @rule(data=st.data())
-    def change_place(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), zone=st.sampled_from(ZONES), runs=st.booleans())
+    def change_zone(self, data: st.DataObject, zone: str, runs: bool) -> None:
         calendar = self.calendar(data)
-        address = data.draw(st.sampled_from(["1 Old Street", "2 New Street"]))
+        self.configure(calendar, timezone=zone)
+        self.run_or_not(calendar, runs)
+
+    @rule(data=st.data(), strategy=st.sampled_from(STRATEGIES), runs=st.booleans())
+    def change_strategy(self, data: st.DataObject, strategy: str, runs: bool) -> None:
+        calendar = self.calendar(data)
+        self.configure(calendar, strategy=strategy)
+        self.run_or_not(calendar, runs)
+
+    @rule(data=st.data(), runs=st.booleans())
+    def change_place(self, data: st.DataObject, runs: bool) -> None:
+        calendar = self.calendar(data)
+        self.numbers += 1
+        address = f"{self.numbers} New Street"
         self.connection.execute("update calimport.places set address = %s where id = %s", [address, calendar.place.id])
         calendar.place = replace(calendar.place, address=address)
+        self.run_or_not(calendar, runs)
 
     @rule(by=st.sampled_from([timedelta(minutes=5), timedelta(minutes=40), timedelta(days=1), timedelta(days=4)]))
     def roll(self, by: timedelta) -> None:
@@ -346,6 +352,11 @@ class Machine(RuleBasedStateMachine):
         self.world.apply_plan(run, calendar)
 
     # What the rules share.
+
+    def run_or_not(self, calendar: Calendar, runs: bool) -> None:
+        if runs:
+            self.world.now += timedelta(minutes=5)
+            self.world.finish(self.world.start([calendar]))
 
     def calendar(self, data: st.DataObject) -> Calendar:
         return data.draw(st.sampled_from(list(self.world.calendars.values())))
