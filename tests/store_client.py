@@ -15,7 +15,7 @@ from calimport.store.owners import EVERYBODY, Owners
 
 def client(*, may_write: bool = True, owners: Owners = EVERYBODY) -> TestClient:
     """A client of the app as Airflow mounts it. Who is allowed is proved with a real Airflow, in test_store_airflow."""
-    app = create_app(_everybody, _everybody if may_write else _nobody, lambda: owners)
+    app = create_app(_everybody, _everybody if may_write else _nobody, lambda: owners, lambda: "airflow:anna")
     return TestClient(app, raise_server_exceptions=True)
 
 

@@ -186,6 +186,25 @@ def test_activities_of_a_feed_are_not_changed_here(connection, http):
     assert http.get(path).json()["title"] == "Imported"
 
 
+def test_who_writes_is_in_the_audit_log_and_what_is_refused_is_not(connection, http):
+    activity = http.post("/activity/", json={"title": "Walk", "start": TEN, "end": TEN + HOUR}).json()["id"]
+    tag = http.put(f"/activity/{activity}/", json={"title": "A walk with Dr Secret"}).headers["etag"]
+    http.patch(f"/activity/{activity}/", json={"title": "Run"}, headers={"If-Match": tag})
+    http.patch(f"/activity/{activity}/", json={"title": "Lost"}, headers={"If-Match": tag})
+    http.delete(f"/activity/{activity}/", headers={"If-Match": "*"})
+    http.delete("/activity/", params={"title": "Dr Secret"})
+    http.delete("/activity/")
+
+    log = connection.execute("select actor, action, detail from calimport.audit_log order by id").fetchall()
+    assert [tuple(row.values()) for row in log] == [
+        ("airflow:anna", "activity.add", {"activity": activity}),
+        ("airflow:anna", "activity.change", {"activity": activity}),
+        ("airflow:anna", "activity.change", {"activity": activity}),
+        ("airflow:anna", "activity.remove", {"activity": activity}),
+        ("airflow:anna", "activity.remove", {"activities": 0, "filters": ["title"]}),
+    ]
+
+
 def test_a_body_that_is_not_json_is_refused(http):
     form = http.post("/activity/", content='{"title": "x"}', headers={"Content-Type": "text/plain"})
     assert form.status_code == 422

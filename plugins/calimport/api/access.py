@@ -1,4 +1,4 @@
-"""Whose rows a request is about. The app says so, because it depends on who is asked: Airflow, or nobody in a test."""
+"""Who asks, and whose rows a request is about. The app says so: it depends on who is asked, Airflow or a test."""
 
 from __future__ import annotations
 
@@ -17,4 +17,13 @@ def whose_rows() -> Owners:
     raise RuntimeError("The app does not say whose rows a request is about.")
 
 
+def who_writes() -> str:
+    """Replaced by the app in the same way: the one who asks, as the audit log names them.
+
+    :raises RuntimeError: always.
+    """
+    raise RuntimeError("The app does not say who asks.")
+
+
 WhoseRows = Annotated[Owners, Depends(whose_rows)]
+WhoWrites = Annotated[str, Depends(who_writes)]

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
+import psycopg
+import sqlalchemy
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from calimport import store
-from calimport.api.access import WhoseRows
+from calimport import audit, store
+from calimport.api.access import WhoseRows, WhoWrites
 from calimport.api.documents import NOT_MODIFIED, Activity, ActivityList, User, answers, filter_parameters
 from calimport.store import etags, fields
 from calimport.store.bodies import ActivityFields
@@ -84,49 +86,65 @@ def get_user(id: Id, owners: WhoseRows) -> Any:
 
 
 @writing.post("/activity/", response_model=Activity, status_code=201, responses=answers(400, 409))
-def create_activity(body: ActivityFields, owners: WhoseRows, response: Response) -> Any:
+def create_activity(body: ActivityFields, owners: WhoseRows, who: WhoWrites, response: Response) -> Any:
     """Write a new activity by hand. No import changes or removes it."""
     with begin() as connection:
         found = store.create(connection, body, owners=owners, now=datetime.now(UTC))
+        _record(connection, "activity.add", who, activity=found["id"])
     response.headers["Location"] = found[fields.RESOURCE_URI]
     return _tagged(response, found)
 
 
 @writing.put("/activity/{id}/", response_model=Activity, responses=answers(400, 404, 409, 412))
-def put_activity(id: Id, body: ActivityFields, owners: WhoseRows, response: Response, if_match: IfMatch = None) -> Any:
+def put_activity(
+    id: Id, body: ActivityFields, owners: WhoseRows, who: WhoWrites, response: Response, if_match: IfMatch = None
+) -> Any:
     """Write fields of an activity; those that are not sent stay. Without If-Match the last writer wins."""
     with begin() as connection:
         found = store.change(connection, id, body, owners=owners, now=datetime.now(UTC), if_match=if_match)
+        _record(connection, "activity.change", who, activity=id)
     return _tagged(response, found)
 
 
 @writing.patch("/activity/{id}/", response_model=Activity, responses=answers(400, 404, 409, 412, 428))
 def patch_activity(
-    id: Id, body: ActivityFields, owners: WhoseRows, response: Response, if_match: IfMatch = None
+    id: Id, body: ActivityFields, owners: WhoseRows, who: WhoWrites, response: Response, if_match: IfMatch = None
 ) -> Any:
     """As PUT, for clients that do not want to lose what somebody else writes: If-Match is required."""
     with begin() as connection:
         found = store.change(connection, id, body, owners=owners, now=datetime.now(UTC), if_match=_required(if_match))
+        _record(connection, "activity.change", who, activity=id)
     return _tagged(response, found)
 
 
 @writing.delete("/activity/{id}/", status_code=204, responses=answers(404, 409, 412, 428))
-def delete_activity(id: Id, owners: WhoseRows, if_match: IfMatch = None) -> None:
+def delete_activity(id: Id, owners: WhoseRows, who: WhoWrites, if_match: IfMatch = None) -> None:
     """Delete one activity. If-Match is required."""
     with begin() as connection:
         store.drop(connection, id, owners=owners, now=datetime.now(UTC), if_match=_required(if_match))
+        _record(connection, "activity.remove", who, activity=id)
 
 
 @writing.delete("/activity/", status_code=204, responses=answers(400, 409), openapi_extra=_FILTERS)
-def delete_activities(request: Request, owners: WhoseRows) -> None:
+def delete_activities(request: Request, owners: WhoseRows, who: WhoWrites) -> None:
     """Delete what the filters let through: all of it, or nothing. A filter is required."""
     with begin() as connection:
-        store.remove(connection, _filters(request, paging=frozenset()), owners=owners, now=datetime.now(UTC))
+        given = _filters(request, paging=frozenset())
+        removed = store.remove(connection, given, owners=owners, now=datetime.now(UTC))
+        # Values may be what is private in a row.
+        _record(connection, "activity.remove", who, activities=removed, filters=sorted(given))
 
 
 def _filters(request: Request, paging: frozenset[str] = _PAGING) -> dict[str, Any]:
     """The query's filters. One that is given several times is a list: some clients write lists so."""
     return {name: request.query_params.getlist(name) for name in request.query_params if name not in paging}
+
+
+def _record(connection: sqlalchemy.Connection, action: str, who: str, **detail: Any) -> None:
+    """A row of the audit log, in the transaction of what it tells."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)  # noqa: S101 - the engine makes no other
+    audit.record(driver, action, actor=who, detail=detail)
 
 
 def _required(if_match: str | None) -> str:

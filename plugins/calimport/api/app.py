@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 import calimport
 from calimport import logs
 from calimport.api import activities, exports
-from calimport.api.access import whose_rows
+from calimport.api.access import who_writes, whose_rows
 from calimport.errors import CalimportError
 from calimport.settings import Settings
 from calimport.store import owners
@@ -29,11 +29,17 @@ to see the DAG `calendar_import`, writing the permission to start it.
 """
 
 
-def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any], whose: Callable[..., Owners]) -> FastAPI:
+def create_app(
+    may_read: Callable[..., Any],
+    may_write: Callable[..., Any],
+    whose: Callable[..., Owners],
+    who: Callable[..., str],
+) -> FastAPI:
     """The app.
 
     :param may_read: a dependency of FastAPI that raises 401 or 403 for whoever may not read; ``may_write``: so too.
     :param whose: a dependency that gives whose rows the one who asks may see and write.
+    :param who: a dependency that names the one who asks, for the audit log.
     """
     app = FastAPI(title="calimport Store API", version=calimport.__version__, description=_ABOUT)
     for router, allowed in (
@@ -43,7 +49,7 @@ def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any], whos
     ):
         app.include_router(router, dependencies=[Depends(allowed)])
     app.include_router(exports.public)
-    app.dependency_overrides[whose_rows] = whose
+    app.dependency_overrides |= {whose_rows: whose, who_writes: who}
     app.add_exception_handler(StoreError, _refused)
     app.add_exception_handler(CalimportError, _unavailable)
     return app
@@ -51,10 +57,10 @@ def create_app(may_read: Callable[..., Any], may_write: Callable[..., Any], whos
 
 def airflow_app() -> FastAPI:
     """The app for Airflow's users. Imports what only Airflow's API server has loaded anyway."""
-    from calimport.api.auth import everybodys, may_read, may_write, their_own
+    from calimport.api.auth import everybodys, may_read, may_write, their_name, their_own
 
     limited = owners.are_limited(Settings.from_environment())
-    return create_app(may_read, may_write, their_own if limited else everybodys)
+    return create_app(may_read, may_write, their_own if limited else everybodys, their_name)
 
 
 def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -53,6 +53,11 @@ def may_write(_: Annotated[None, Depends(same_origin)], __: Annotated[None, Depe
     """May start the DAG, and is no other website."""
 
 
+def their_name(user: GetUserDep) -> str:
+    """The user as the audit log names them."""
+    return f"airflow:{user.get_name()}"
+
+
 def everybodys() -> Owners:
     """Rows have no owners: whoever may read, may read all."""
     return EVERYBODY
