@@ -28,6 +28,8 @@ CALENDARS = 300
 #: Number of the calendar → what is wrong with it. The first is alone in its batch, the others share one.
 BROKEN = {5: FeedNotFound, 100: FeedTimeout, 101: FeedIsWebPage, 102: FeedTruncated}
 RED_BATCH = 0
+#: In the address of each of them.
+SECRET = "s3cr3t-0123456789abcdef"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,13 @@ def test_all_the_other_calendars_hold_what_was_served(stack, many):
     ]
 
 
+def test_no_log_file_of_any_process_holds_the_secret_of_an_address(stack, many):
+    written = {file: file.read_bytes() for file in stack.logs.rglob("*") if file.is_file()}
+
+    assert any(b"many 005" in content for content in written.values())
+    assert [str(file) for file, content in written.items() if SECRET.encode() in content] == []
+
+
 def test_clearing_a_finished_run_changes_nothing(stack, many):
     events = "select id, xmin::text, content_hash from calimport.events where calendar_id = any(%s) order by id"
     history = "select count(*) from calimport.history where calendar_id = any(%s)"
@@ -129,7 +138,7 @@ def test_clearing_a_red_instance_imports_exactly_its_calendars_again(stack, many
         ("judge", -1),
         ("report", -1),
     ]
-    assert sorted(asked.path for asked in web.asked) == sorted(f"/many/{number}.ics" for number in batch)
+    assert sorted(asked.path for asked in web.asked) == sorted(f"/many/{number}.ics?key={SECRET}" for number in batch)
     assert stack.home.rows(
         "select state, error_class, (select count(*) from calimport.events where calendar_id = calendars.id)"
         " from calimport.calendars where name = %s",
@@ -270,7 +279,7 @@ def many(stack: Stack, web: Web) -> Many:
     ids = []
     for number in range(CALENDARS):
         web.feed(Reply(many_feed(number)), f"/many/{number}.ics")
-        ids.append(stack.home.add(f"many {number:03}", web.url(f"/many/{number}.ics")))
+        ids.append(stack.home.add(f"many {number:03}", web.url(f"/many/{number}.ics?key={SECRET}")))
     web.feed(Reply(status=404), "/many/5.ics")
     web.feed(Reply(hangs=True), "/many/100.ics")
     web.feed(Reply(b"<!doctype html><html><title>Sign in</title></html>"), "/many/101.ics")
