@@ -213,12 +213,10 @@ def _address(port: int, number: int) -> str:
 
 
 def _let_be_due(home: Home, calendars: int) -> None:
-    """As if their time had come; of the others, not."""
+    """As if the time of the first so many had come; the others are paused."""
     with home.connect() as connection:
         connection.execute(
-            "update calimport.calendars set next_import_at ="
-            " case when name < %s then now() else now() + interval '1 day' end",
-            [f"calendar {calendars:05}"],
+            "update calimport.calendars set next_import_at = null, enabled = name < %s", [f"calendar {calendars:05}"]
         )
 
 
