@@ -23,7 +23,7 @@ help:
 	@echo "make dictionary    write docs/data-dictionary.md from the schema's comments"
 	@echo "make vendor        fetch the pages' calendar component anew (needs npm)"
 	@echo "make screenshots   take the pictures of docs/ui.md anew (needs Chromium)"
-	@echo "make bench-cycle   time whole runs of 10,000 calendars, and of peers (docs/scale.md; half an hour)"
+	@echo "make bench-cycle   time whole runs of 10,000 calendars, and of peers (docs/scale.md; ten minutes)"
 	@echo "make new-source    write the files of a new source (NAME=eventbrite)"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 

@@ -1,6 +1,6 @@
 """The whole cycle: real Airflow (scheduler, DAG processor, API server), real PostgreSQL, calendars over HTTP.
 
-``python -m benchmarks.cycle [--calendars 10000] [--events 20] [--fresh 1000] [--fresh-events 100] [--batches 8]``
+``python -m benchmarks.cycle [--calendars 10000] [--events 5] [--fresh 1000] [--fresh-events 100] [--batches 8]``
 
 Three runs of the DAG ``calendar_import``: all calendars from nothing; all again, one in a hundred changed; and, in a
 database of their own, fewer and larger ones from nothing. Seconds are those between a run's start and its end in
@@ -63,8 +63,8 @@ def main() -> None:
     """Run all of it and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in {
-        "calendars": 10_000, "events": 20, "fresh": 1000, "fresh-events": 100, "batches": 8, "parallelism": 4,
-        "sample": 100,
+        "calendars": 10_000, "events": 5, "fresh": 1000, "fresh-events": 100, "batches": 8, "parallelism": 4,
+        "sample": 40,
     }.items():  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
