@@ -31,7 +31,8 @@ class Loopback(httpx.AsyncBaseTransport):
 
     def __init__(self, servers: Mapping[str, str]) -> None:
         self._servers = {name: httpx.URL(url) for name, url in servers.items()}
-        self._inner = httpx.AsyncHTTPTransport(trust_env=False)
+        # Fetches at once share it, and each closes what it was given: so nothing is kept that could be closed.
+        self._inner = httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         #: Each request as it was asked for, before it was led elsewhere.
         self.asked: list[httpx.Request] = []
         #: Addresses that answer in the place of these requests; each is taken once, or for ever as the last.
@@ -57,6 +58,3 @@ class Loopback(httpx.AsyncBaseTransport):
             request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
         )
         return await self._inner.handle_async_request(led)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
