@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from psycopg import sql
 
-from calimport import database, holding, plans, undoing
+from calimport import holding, plans, undoing
 from calimport.cli import main
 from calimport.errors import ConfigurationError, LeaseLost, PlanOutdated
 from calimport.operations import Counts
 from tests.importing import feed
+from tests.killing import killed_at_every_statement
 from tests.web import Reply
 
 
@@ -164,33 +163,8 @@ def test_what_a_plan_holds_is_held_once_it_is_applied(importer, web):
 
 
 def test_killed_at_any_statement_a_plan_is_applied_or_not(importer, club, monkeypatch):
-    execute, deaths = database.run, 0
-
-    def everything() -> list[list[dict]]:
-        query = sql.SQL("select * from calimport.{} order by 1, 2")
-        tables = ("events", "changes", "runs", "calendars", "audit_log", "notices")
-        return [importer.connection.execute(query.format(sql.Identifier(table))).fetchall() for table in tables]
-
-    while True:
-        before, left = everything(), deaths
-
-        def dies(connection, statement, /, **parameters):
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise psycopg.OperationalError("killed")
-            return execute(connection, statement, **parameters)
-
-        monkeypatch.setattr(database, "run", dies)
-        try:
-            apply(importer)
-        except psycopg.OperationalError:
-            deaths += 1
-            assert everything() == before
-        else:
-            break
-        finally:
-            monkeypatch.setattr(database, "run", execute)
+    tables = ("events", "changes", "runs", "calendars", "audit_log", "notices")
+    deaths = killed_at_every_statement(importer.connection, monkeypatch, lambda: apply(importer), tables)
     assert deaths > 8
     assert len(rows(importer)) == 3
 

@@ -106,6 +106,13 @@ def test_every_form_of_an_alarm_is_a_row(importer, web, alarms, expected):
             "TRIGGER:-PT1H",
             ["11-19 08:00", "11-20 08:00"],
         ),
+        # But for an alarm at an instant, which is there once: at the first date that is not before it.
+        (
+            "DTSTART;TZID=Europe/Berlin:20261117T100000\nRRULE:FREQ=DAILY;COUNT=5",
+            "TRIGGER;VALUE=DATE-TIME:20261118T120000Z",
+            ["11-18 12:00"],
+        ),
+        ("DTSTART:20261117T100000Z\nRRULE:FREQ=DAILY;COUNT=5", "TRIGGER;VALUE=DATE-TIME:20260101T120000Z", []),
     ],
 )
 def test_alarms_are_relative_to_each_occurrence(importer, web, event, trigger, expected):

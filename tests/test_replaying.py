@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from psycopg import sql
 
-from calimport import database, normalizing, plans, replaying, undoing
+from calimport import normalizing, plans, replaying, undoing
 from calimport.cli import main
 from calimport.errors import ConfigurationError, FeedInvalid, LeaseLost
 from calimport.operations import Counts
 from calimport.steps import fingerprint
 from tests.importing import NOW, feed
+from tests.killing import killed_at_every_statement
 from tests.web import Reply
 
 
@@ -184,33 +183,13 @@ def test_a_feed_that_new_code_cannot_read_changes_nothing(importer, club, monkey
 def test_killed_at_any_statement_it_is_done_or_not_done(importer, club, monkeypatch, operation):
     plain = normalizing.plain
     monkeypatch.setattr(normalizing, "plain", lambda text: plain(text) and plain(text).upper())
-    execute, deaths = database.run, 0
-
-    def everything() -> list[list[dict]]:
-        query = sql.SQL("select * from calimport.{} order by 1, 2")
-        tables = ("events", "changes", "runs", "calendars", "kept_rows", "notices", "staged_events", "audit_log")
-        return [importer.connection.execute(query.format(sql.Identifier(table))).fetchall() for table in tables]
-
-    while True:
-        before, left = everything(), deaths
-
-        def dies(connection, statement, /, **parameters):
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise psycopg.OperationalError("killed")
-            return execute(connection, statement, **parameters)
-
-        monkeypatch.setattr(database, "run", dies)
-        try:
-            (replay if operation == "replay" else renormalize)(importer, club, apply=True)
-        except psycopg.OperationalError:
-            deaths += 1
-            assert everything() == before
-        else:
-            break
-        finally:
-            monkeypatch.setattr(database, "run", execute)
+    tables = ("events", "changes", "runs", "calendars", "kept_rows", "notices", "staged_events", "audit_log")
+    deaths = killed_at_every_statement(
+        importer.connection,
+        monkeypatch,
+        lambda: (replay if operation == "replay" else renormalize)(importer, club, apply=True),
+        tables,
+    )
     assert deaths > 15
     assert importer.state("club")["lease_owner"] is None
     assert importer.one("select count(*) from calimport.staged_events") == 0

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from psycopg import sql
 
-from calimport import database, holding, undoing
+from calimport import holding, undoing
 from calimport.cli import main
 from calimport.errors import CalimportError, ConfigurationError, LeaseLost, PlanOutdated
 from calimport.operations import Counts
@@ -18,6 +16,7 @@ from calimport.steps.diff import diff
 from calimport.steps.extract import extract
 from calimport.steps.normalize import normalize
 from tests.importing import feed
+from tests.killing import killed_at_every_statement
 from tests.web import Reply
 
 
@@ -252,7 +251,6 @@ def test_killed_at_any_statement_it_is_done_or_not_done(importer, web, monkeypat
     importer.run("first")
     web.feed(Reply(feed(PAST, event("new"))))
     importer.run("bad")
-    execute, deaths = database.run, 0
 
     def act() -> None:
         if operation == "undo":
@@ -260,33 +258,9 @@ def test_killed_at_any_statement_it_is_done_or_not_done(importer, web, monkeypat
         else:
             getattr(holding, operation)(importer.connection, calendar_id, actor="os:anna", clock=importer.now)
 
-    def everything() -> list[dict]:
-        tables = ("events", "changes", "runs", "kept_rows", "notices", "reminders", "audit_log", "calendars")
-        query = sql.SQL("select * from calimport.{} order by 1, 2")
-        return [importer.connection.execute(query.format(sql.Identifier(table))).fetchall() for table in tables]
-
-    while True:
-        before, left = everything(), deaths
-
-        def dies(connection, statement, /, **parameters):
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise psycopg.OperationalError("killed")
-            return execute(connection, statement, **parameters)
-
-        monkeypatch.setattr(database, "run", dies)
-        try:
-            act()
-        except psycopg.OperationalError:
-            deaths += 1
-            assert everything() == before
-        else:
-            break
-        finally:
-            monkeypatch.setattr(database, "run", execute)
+    tables = ("events", "changes", "runs", "kept_rows", "notices", "reminders", "audit_log", "calendars")
+    deaths = killed_at_every_statement(importer.connection, monkeypatch, act, tables)
     assert deaths >= (3 if operation == "discard" else 8)
-    assert everything() != before
 
 
 def test_the_command_says_what_it_did_and_what_comes_next(importer, before):

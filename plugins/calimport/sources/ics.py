@@ -124,7 +124,7 @@ def _parsed(
             if len(found) > most:
                 notices.append(too_often(uid, components[0][0], most))
                 del found[most:]
-            made += rows(found, uid, zone, color)
+            made += rows(found, uid, zone, color, since=context.window.start)
             notices += guesses(events, uid)
             if uid not in groups.begun and begins(events, zone) >= context.as_of:
                 ahead.add(uid)

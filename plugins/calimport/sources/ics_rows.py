@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -26,9 +27,15 @@ _LARGEST_NUMBER: Final = 2**31 - 1
 _UTC: Final = ZoneInfo("UTC")
 
 
-def rows(found: Sequence[Occurrence], uid: str, zone: ZoneInfo, color: str | None) -> list[dict[str, Any]]:
-    """The occurrences of one UID. What a component says is read once, however often it takes place."""
+def rows(
+    found: Sequence[Occurrence], uid: str, zone: ZoneInfo, color: str | None, *, since: datetime
+) -> list[dict[str, Any]]:
+    """The occurrences of one UID. What a component says is read once, however often it takes place.
+
+    :param since: the window's start, an instant in UTC; an alarm of a series for an earlier one is past.
+    """
     said: dict[int, dict[str, Any]] = {}
+    starts = _starts_of_series(found, zone)
     made = []
     for one in found:
         event: Component = one.event.payload
@@ -47,11 +54,23 @@ def rows(found: Sequence[Occurrence], uid: str, zone: ZoneInfo, color: str | Non
                 "end_date": one.end if one.all_day else None,
                 "timezone": one.event.timezone,
                 "timezone_source": one.event.timezone_source,
-                **_reminders(event, start_at, end_at),
+                **_reminders(event, start_at, end_at, starts.get(id(event)), since),
                 "is_recurring": one.recurrence_id is not None,
             }
         )
     return made
+
+
+def _starts_of_series(found: Sequence[Occurrence], zone: ZoneInfo) -> dict[int, list[datetime]]:
+    """By component, where it takes place more than once: when each time begins."""
+    starts: dict[int, list[datetime]] = {}
+    for one in found:
+        event: Component = one.event.payload
+        if event.components and one.recurrence_id is not None:
+            replaced = event.first("RECURRENCE-ID")
+            if replaced is None or replaced.parameter("RANGE"):
+                starts.setdefault(id(event), []).append(one.span(zone)[0])
+    return {component: sorted(found_at) for component, found_at in starts.items()}
 
 
 def _said(event: Component, color: str | None) -> dict[str, Any]:
@@ -94,8 +113,13 @@ _METHODS: Final = {"DISPLAY": "popup", "EMAIL": "email", "AUDIO": "audio"}
 _MOST_REPEATS: Final = 20
 
 
-def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, Any]:
+def _reminders(
+    event: Component, start: datetime, end: datetime, starts: Sequence[datetime] | None, since: datetime
+) -> dict[str, Any]:
     """Instants and methods of the event's VALARMs (RFC 5545, 3.6.6).
+
+    An alarm at an instant is there once, also in a series (3.8.6.3): it belongs to the first of ``starts`` that is not
+    before it. One that was before the window is past, so that it does not move from date to date with the window.
 
     An alarm that cannot be read reminds of nothing; the event stands. So does one with ACTION:NONE, by which Apple
     says that the calendar's defaults are not wanted.
@@ -108,32 +132,50 @@ def _reminders(event: Component, start: datetime, end: datetime) -> dict[str, An
         if action == "NONE" or alarm.first("PROXIMITY"):
             continue
         try:
-            found += [(at, _METHODS.get(action, "popup")) for at in _instants(alarm, start, end)]
+            instants, is_absolute = _instants(alarm, start, end)
         except (ValueError, OverflowError):
             continue
+        if (
+            is_absolute
+            and starts is not None
+            and not (since <= instants[0] <= start == _first_from(starts, instants[0]))
+        ):
+            continue
+        found += [(at, _METHODS.get(action, "popup")) for at in instants]
     if not alarms:
         return {"reminders": [], "reminder_methods": None}
     return reminders.columns(found)
 
 
-def _instants(alarm: Component, start: datetime, end: datetime) -> list[datetime]:
-    """The trigger (3.8.6.3), absolute or relative to start or end, and REPEAT times DURATION after it (3.8.6.2)."""
+def _first_from(starts: Sequence[datetime], at: datetime) -> datetime | None:
+    """The first of ``starts``, which are in order, that is not before ``at``."""
+    where = bisect_left(starts, at)
+    return starts[where] if where < len(starts) else None
+
+
+def _instants(alarm: Component, start: datetime, end: datetime) -> tuple[list[datetime], bool]:
+    """The trigger (3.8.6.3), relative to start or end or absolute, and REPEAT times DURATION after it (3.8.6.2).
+
+    And whether it is absolute.
+    """
     trigger = alarm.first("TRIGGER")
     if trigger is None:
-        return []
+        return [], False
+    is_absolute = False
     if trigger.value.lstrip("+-").upper().startswith("P"):
         away = duration(trigger.value, [])
         related = (trigger.parameter("RELATED") or "").upper()
         first = (end if related == "END" else start) + timedelta(away.days) + away.exact
     elif isinstance(at := date_or_time(trigger.value, []), datetime):
-        first = instant(at, _UTC)
+        first, is_absolute = instant(at, _UTC), True
     else:
-        return []
+        return [], False
     repeats, pause = _number(alarm, "REPEAT"), alarm.first("DURATION")
     if pause is None or not repeats or repeats < 0:
-        return [first]
+        return [first], is_absolute
     each = duration(pause.value, [])
-    return [first + count * (timedelta(each.days) + each.exact) for count in range(min(repeats, _MOST_REPEATS) + 1)]
+    pauses = (count * (timedelta(each.days) + each.exact) for count in range(min(repeats, _MOST_REPEATS) + 1))
+    return [first + one for one in pauses], is_absolute
 
 
 def _person(address: Property | None, *, status: bool = False) -> dict[str, str | None] | None:
