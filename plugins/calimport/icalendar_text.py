@@ -44,6 +44,7 @@ _WHERE_TEXT_BEGINS: Final = 4096
 VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
 #: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
 _C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
+_LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
 #: C1 controls, which mean nothing in any, as UTF-8.
 _C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
 #: Byte order marks: each of several files that a script joins brings its own, some encoded twice.
@@ -128,12 +129,11 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
 
 def _clean(content: bytes) -> bytes:
     """UTF-8 without marks and controls, its lines ended by LF; CRCRLF is CRLF written by a Windows program as text."""
-    if b"\r\n" in content and b"\r\r" not in content and content.count(b"\r") == content.count(b"\r\n"):
+    if _LONE_RETURN.search(content) is None:
         content = content.translate(None, _C0 + b"\r")
     else:
         content = content.translate(None, _C0)
-        if b"\r" in content:
-            content = content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        content = content.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if content.isascii():
         return content
     for mark in _MARKS:

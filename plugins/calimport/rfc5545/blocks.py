@@ -26,15 +26,19 @@ _END: Final = b"\nEND:VEVENT"
 _ALARM: Final = "\nBEGIN:VALARM\n"
 _ALARM_END: Final = "\nEND:VALARM"
 #: What the reference looks for in the whole text before it reads lines.
-_ODD: Final = (b"\r", b"\x01", "\ufeff".encode(), b"QUOTED-PRINTABLE", b"quoted-printable")
+_ODD: Final = (b"\r", b"\x01", b"QUOTED-PRINTABLE", b"quoted-printable")
+_MARK: Final = "\ufeff".encode()
 #: A line that a space too many makes the end of the line before (``repairs.hidden_lines``).
 _HIDDEN: Final = re.compile(rb"\n[ \t]++(?:(?:DTSTART|DTEND|RECURRENCE-ID)[;:]|RRULE:FREQ=|(?:BEGIN|END):V)")
-_FOLDED_BEGIN: Final = re.compile(rb"\nBEGIN:VEVENT\n[ \t]")
+#: Behind BEGIN:VEVENT: more of that line.
+_FOLDS: Final = (b" ", b"\t")
 #: What may stand between two events and behind the last one, so that it cannot belong to an event.
 _BETWEEN: Final = re.compile(
     rb"\n*+(?:(?:BEGIN:(?:VTIMEZONE|VTODO|VJOURNAL|VFREEBUSY)|END:VCALENDAR)(?:\n(?:.|\n)*+)?+)?+"
 )
-_HEAD: Final = re.compile(r"([A-Z][A-Z0-9-]*+)((?:;(?:[^\":;]++|\"[^\"]*+\")*+)*+)")
+_HEAD: Final = re.compile(r"([A-Z][A-Z0-9-]*+)((?:;(?:[^\":;]++|\"[^\"]*+\")*+)*+):")
+#: What is behind the head of a line.
+_VALUES: Final = re.compile(r":[^\n]*+")
 #: Whose values show whether they are clean.
 _TOLD: Final = DATED | DATING
 _URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:")
@@ -52,12 +56,12 @@ class Shape:
     """The heads of a clean VEVENT, in their order."""
 
     heads: tuple[Head, ...]
-    #: Of each property the head as it is written: the first, where there are several.
-    written: dict[str, str]
-    #: Those whose value shows whether the line is clean: dates, what has parameters.
-    doubtful: tuple[tuple[str, Head], ...]
-    #: Whether a head stands there twice.
-    has_doubles: bool
+    #: Of each line where its value begins.
+    begins: tuple[int, ...]
+    #: By property the number of its line: the first, where there are several.
+    first: dict[str, int]
+    #: The lines whose value, which begins there, shows whether they are clean: dates, what has parameters.
+    doubtful: tuple[tuple[int, int, Head], ...]
 
 
 @dataclass(slots=True)
@@ -67,13 +71,16 @@ class Block:
     #: Number of its BEGIN line in the feed, from 1.
     line: int
     #: None: it is not clean, and the reference has read it.
-    shape: Shape | None = None
+    shape: Shape | None
     #: Of a clean one: its lines, unfolded, without its alarms.
-    text: str = ""
-    #: The raw values by their heads as written; the first of each.
-    values: dict[str, str] = field(default_factory=dict, repr=False)
-    alarms: list[Component] = field(default_factory=list, repr=False)
+    lines: list[str] = field(repr=False)
+    alarms: list[Component] = field(repr=False)
     read: Component | None = None
+
+    def value(self, number: int) -> str:
+        """The raw value of a line of a clean one."""
+        assert self.shape is not None  # noqa: S101 - it is clean
+        return self.lines[number][self.shape.begins[number] :]
 
     def component(self) -> Component:
         """What the reference makes of it."""
@@ -81,12 +88,11 @@ class Block:
             assert self.read is not None  # noqa: S101 - it has one or the other
             return self.read
         properties: dict[str, list[Property]] = {}
-        for (name, parameters), line in zip(self.shape.heads, self.text.split("\n"), strict=True):
-            value = line.partition(":")[2]
+        for (name, parameters), begin, line in zip(self.shape.heads, self.shape.begins, self.lines, strict=True):
             if (given := properties.get(name)) is None:
-                properties[name] = [Property(name, parameters, value)]
+                properties[name] = [Property(name, parameters, line[begin:])]
             else:
-                given.append(Property(name, parameters, value))
+                given.append(Property(name, parameters, line[begin:]))
         self.read = Component("VEVENT", self.line, properties, self.alarms)
         return self.read
 
@@ -121,7 +127,7 @@ def layout(content: bytes) -> Layout | None:
         return None
     lines = accumulate((piece.count(b"\n") + 2 for piece in found.pieces[:-1]), initial=0)
     next(lines)
-    reader = _Reader()
+    reader = _Reader(has_blank_lines=b"\n\n" in content, has_tabs=b"\t" in content)
     blocks = [reader.read(body.decode(), line) for body, line in zip(found.bodies, lines, strict=False)]
     return None if reader.is_lost else Layout(calendar, blocks)
 
@@ -130,15 +136,17 @@ def parts(content: bytes) -> Parts | None:
     """The feed as the bytes of its events and what is around them; None where it is not laid out so."""
     if not content.startswith(b"BEGIN:VCALENDAR\n") or content.count(b"VCALENDAR") != 2:
         return None
-    if any(odd in content for odd in _ODD) or _HIDDEN.search(content):
+    if any(odd in content for odd in _ODD) or (not content.isascii() and _MARK in content) or _HIDDEN.search(content):
         return None
-    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(_END) or _FOLDED_BEGIN.search(content):
+    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(_END):
         return None
-    pieces = content.split(_BEGIN)
-    if content.count(b"VEVENT") != 2 * (len(pieces) - 1):
+    found = pieces(content)
+    if content.count(b"VEVENT") != 2 * (len(found) - 1):
         return None
-    around, bodies = [pieces[0]], []
-    for piece in pieces[1:]:
+    around, bodies = [found[0]], []
+    for piece in found[1:]:
+        if piece.startswith(_FOLDS):
+            return None
         if piece.endswith(_END):
             bodies.append(piece[: -len(_END)])
             continue
@@ -147,7 +155,22 @@ def parts(content: bytes) -> Parts | None:
             return None
         bodies.append(body)
         around.append(rest)
-    return Parts(around, bodies, pieces)
+    return Parts(around, bodies, found)
+
+
+def pieces(content: bytes) -> list[bytes]:
+    """The feed, cut at each BEGIN:VEVENT."""
+    return content.split(_BEGIN)
+
+
+def body(piece: bytes) -> bytes:
+    """Of a piece the lines of its event."""
+    return piece.rpartition(_END)[0]
+
+
+def rests(pieces: list[bytes]) -> list[bytes]:
+    """What is behind events, where there is anything."""
+    return [piece.rpartition(_END)[2] for piece in pieces[1:] if not piece.endswith(_END)]
 
 
 def joined(around: list[bytes], bodies: Iterable[bytes]) -> bytes:
@@ -175,22 +198,23 @@ def _calendar(around: bytes) -> Component | None:
 class _Reader:
     """The blocks of one feed, and what is known of their heads and alarms."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_blank_lines: bool, has_tabs: bool) -> None:
         #: Something in a block is not only the block's own affair.
         self.is_lost = False
+        self._has_blank_lines, self._has_tabs = has_blank_lines, has_tabs
         self._heads: dict[str, Head | None] = {}
-        self._shapes: dict[tuple[str, ...], Shape | None] = {}
+        self._shapes: dict[str, Shape | None] = {}
         self._alarms: dict[str, Component | None] = {}
 
     def read(self, text: str, line: int) -> Block:
         return self._clean(text, line) or self._by_reference(text, line)
 
     def _clean(self, text: str, line: int) -> Block | None:
-        if "\n\n" in text:
+        if self._has_blank_lines and "\n\n" in text:
             return None
         if "\n " in text:
             text = text.replace("\n ", "")
-        if "\n\t" in text:
+        if self._has_tabs and "\n\t" in text:
             text = text.replace("\n\t", "")
         alarms: list[Component] = []
         if _ALARM in text:
@@ -202,28 +226,19 @@ class _Reader:
                     return None
                 alarms.append(component)
                 text += rest
-        pairs = [one.split(":", 1) for one in text.split("\n")]
-        try:
-            values: dict[str, str] = dict(pairs)
-        except ValueError:  # a line without a colon
-            return None
-        written = tuple(values) if len(values) == len(pairs) else tuple([pair[0] for pair in pairs])
+        written = _VALUES.sub(":", text)
         try:
             shape = self._shapes[written]
         except KeyError:
-            shape = self._shapes[written] = self._shape(written)
+            shape = self._shapes[written] = self._shape(written.split("\n"))
         if shape is None:
             return None
-        if shape.has_doubles:
-            heads = zip(shape.heads, pairs, strict=True)
-            if not all(_is_clean(head, value) for head, (_, value) in heads):
+        lines = text.split("\n")
+        for number, begin, head in shape.doubtful:
+            one = lines[number]
+            if (one.find(":", begin) >= 0 or not one[begin : begin + 1].strip()) and not _is_clean(head, one[begin:]):
                 return None
-            values = dict(reversed(pairs))
-        else:
-            for one, head in shape.doubtful:
-                if not _is_clean(head, values[one]):
-                    return None
-        return Block(line, shape, text, values, alarms)
+        return Block(line, shape, lines, alarms)
 
     def _alarm(self, text: str) -> Component | None:
         """A VALARM; most events of a feed have the same, and nothing changes it."""
@@ -233,7 +248,7 @@ class _Reader:
             self._alarms[text] = roots[0] if clean else None
         return self._alarms[text]
 
-    def _shape(self, written: tuple[str, ...]) -> Shape | None:
+    def _shape(self, written: list[str]) -> Shape | None:
         """What heads mean together; None where a component with them has to be looked at line by line."""
         heads = []
         for one in written:
@@ -244,14 +259,16 @@ class _Reader:
             if head is None:
                 return None
             heads.append(head)
-        first: dict[str, str] = {}
-        for head, one in zip(heads, written, strict=True):
-            if first.setdefault(head.name, one) is not one and head.name in SINGLE:
+        first: dict[str, int] = {}
+        for number, head in enumerate(heads):
+            if first.setdefault(head.name, number) != number and head.name in SINGLE:
                 return None
         doubtful = [
-            (one, head) for one, head in zip(written, heads, strict=True) if head.parameters or head.name in _TOLD
+            (number, len(written[number]), head)
+            for number, head in enumerate(heads)
+            if head.parameters or head.name in _TOLD
         ]
-        return Shape(tuple(heads), first, tuple(doubtful), len(set(written)) < len(written))
+        return Shape(tuple(heads), tuple(map(len, written)), first, tuple(doubtful))
 
     def _by_reference(self, text: str, line: int) -> Block:
         roots = read(f"BEGIN:VCALENDAR\nBEGIN:VEVENT\n{text}\nEND:VEVENT\nEND:VCALENDAR\n", first_line=line - 1)
@@ -260,14 +277,14 @@ class _Reader:
             self.is_lost = True
         if [one.name for one in calendar.components] != ["VEVENT"]:
             self.is_lost = True
-            return Block(line)
-        return Block(line, read=calendar.components[0])
+            return Block(line, None, [], [], Component("VEVENT", line))
+        return Block(line, None, [], [], calendar.components[0])
 
 
 def _head(written: str) -> Head | None:
-    """What a head means; None where a line with it may not be what it seems."""
+    """What a head means, with its colon; None where a line with it may not be what it seems."""
     found = _HEAD.fullmatch(written)
-    if found is None or not (found[1] in KNOWN or found[1].startswith("X-")) or repairs.ends_in_scheme(written):
+    if found is None or not (found[1] in KNOWN or found[1].startswith("X-")) or repairs.ends_in_scheme(written[:-1]):
         return None
     return Head(intern(found[1]), found[2].strip(";:"))
 

@@ -10,9 +10,10 @@ import re
 from typing import Final, NamedTuple
 
 from calimport.icalendar_text import VOLATILE
-from calimport.rfc5545.blocks import Block, joined, layout, parts
+from calimport.rfc5545 import blocks
+from calimport.rfc5545.blocks import Block
 
-_UID: Final = re.compile(rb"(?:^|\n)(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
 
@@ -33,52 +34,69 @@ def changes(before: bytes, after: bytes) -> Changes | None:
 
     :param before: an earlier version, as :func:`calimport.icalendar_text.clean` leaves it; ``after``: the later one.
     """
-    old, new = parts(before), parts(after)
-    if old is None or new is None or old.around != new.around:
+    new = blocks.parts(after)
+    if new is None:
         return None
-    old_said, new_said = _said(old.bodies, set(new.bodies)), _said(new.bodies, set(old.bodies))
-    in_old, in_new = set(old_said), set(new_said)
+    # What stands in `after` too is laid out as it is there; the rest is looked at below.
+    old_pieces = blocks.pieces(before)
+    if [old_pieces[0], *blocks.rests(old_pieces)] != new.around:
+        return None
+    both = old_pieces, new.pieces
+    differing = _differing(*both) or _differing(_said(before), _said(after))
+    if differing is None:
+        return None
+    lines: set[bytes] = set()
+    for pieces, numbers in zip(both, differing, strict=True):
+        for number in numbers:
+            found = _uid_lines(pieces[number])
+            if len(found) != 1:
+                return None
+            lines.add(found[0])
+    old_feed, new_feed = (blocks.joined(new.around, _with(lines, pieces)) for pieces in both)
+    uids = [_uids(old_feed), _uids(new_feed)]
+    if uids[0] is None or uids[1] is None:
+        return None
+    return Changes(old_feed, new_feed, uids[0] | uids[1], len(new.bodies))
+
+
+def _differing(old: list[bytes], new: list[bytes]) -> tuple[list[int], list[int]] | None:
+    """The numbers of what is in one of the two alone; None where that is much, or the rest is in another order."""
+    most = _LARGEST_SHARE * (len(new) - 1)
+    if len(old) == len(new):
+        changed = [number for number, (one, other) in enumerate(zip(old, new, strict=True)) if one != other]
+        if 2 * len(changed) <= most:
+            return changed, changed
+    in_old, in_new = set(old), set(new)
     # Of two components that say when one instance is, the later one counts.
-    if [said for said in old_said if said in in_new] != [said for said in new_said if said in in_old]:
+    if [one for one in old if one in in_new] != [one for one in new if one in in_old]:
         return None
-    differing = [said for said in old_said if said not in in_new] + [said for said in new_said if said not in in_old]
-    if len(differing) > _LARGEST_SHARE * len(new.bodies):
-        return None
-    lines = set()
-    for body in differing:
-        found = _UID.findall(body)
-        if len(found) != 1:
-            return None
-        lines.add(found[0])
-    feeds = [joined(one.around, _with(lines, one.bodies)) for one in (old, new)]
-    uids: set[str] = set()
-    for feed in feeds:
-        found_uids = _uids(feed)
-        if found_uids is None:
-            return None
-        uids |= found_uids
-    return Changes(feeds[0], feeds[1], frozenset(uids), len(new.bodies))
+    gone = [number for number, one in enumerate(old) if one not in in_new]
+    come = [number for number, one in enumerate(new) if one not in in_old]
+    return (gone, come) if len(gone) + len(come) <= most else None
 
 
-def _said(bodies: list[bytes], others: set[bytes]) -> list[bytes]:
-    """The events without what is rewritten at every request; those that are quite the same need no look at it."""
-    return [body if body in others else VOLATILE.sub(b"", b"\n" + body) for body in bodies]
+def _said(feed: bytes) -> list[bytes]:
+    """The pieces of a feed without what is rewritten at every request."""
+    return blocks.pieces(VOLATILE.sub(b"", feed))
 
 
-def _with(lines: set[bytes], bodies: list[bytes]) -> list[bytes]:
+def _uid_lines(piece: bytes) -> list[bytes]:
+    return _UID.findall(b"\n" + piece)
+
+
+def _with(lines: set[bytes], pieces: list[bytes]) -> list[bytes]:
     """The events whose line with the UID is one of these."""
-    near = {index for line in lines for index, body in enumerate(bodies) if line in body}
-    return [bodies[index] for index in sorted(near) if lines.intersection(_UID.findall(bodies[index]))]
+    return [blocks.body(one) for one in pieces[1:] if not lines.isdisjoint(_uid_lines(one))]
 
 
-def _uids(feed: bytes) -> set[str] | None:
+def _uids(feed: bytes) -> frozenset[str] | None:
     """The UIDs of a feed's events, raw; None where one of them is not clean, so that what is said of it names lines."""
-    found = layout(feed)
+    found = blocks.layout(feed)
     if found is None or any(block.shape is None for block in found.blocks):
         return None
-    return {_uid(block) for block in found.blocks}
+    return frozenset(map(_uid, found.blocks))
 
 
 def _uid(block: Block) -> str:
     assert block.shape is not None  # noqa: S101 - looked at before
-    return block.values[block.shape.written["UID"]]
+    return block.value(block.shape.first["UID"])

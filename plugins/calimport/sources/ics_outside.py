@@ -31,14 +31,14 @@ _DATED: Final = ("DTSTART", "DTEND", "RECURRENCE-ID")
 _FIRST, _LAST = "00100101", "99900101"
 
 
-class _Heads(NamedTuple):
-    """The heads of a shape whose values decide."""
+class _Deciding(NamedTuple):
+    """The lines of a shape whose values decide, by their numbers; the end is the start where there is none."""
 
-    start: str
-    end: str
-    original: str | None
-    sequence: str | None
-    rule: str | None
+    start: int
+    end: int
+    original: int | None
+    sequence: int | None
+    rule: int | None
     excludes: bool
 
 
@@ -69,8 +69,9 @@ class Outside:
         self._after = _written(clocks.later(window.end, _MARGIN).date())
         self._behind = _written(clocks.earlier(as_of, _MARGIN).date())
         self._ahead = _written(clocks.later(as_of, _MARGIN).date())
-        self._heads: dict[int, _Heads | None] = {}
+        self._lines: dict[int, _Deciding | None] = {}
         self._days: dict[str, str] = {}
+        self._numbers: dict[str, bool] = {}
         self._singles: list[tuple[str, Block]] = []
 
     def left(self, uid: str, blocks: list[Block]) -> list[Block]:
@@ -136,39 +137,40 @@ class Outside:
         if shape is None:
             return None
         try:
-            heads = self._heads[id(shape)]
+            lines = self._lines[id(shape)]
         except KeyError:
-            heads = self._heads[id(shape)] = self._deciding(shape)
-        if heads is None:
+            lines = self._lines[id(shape)] = self._deciding(shape)
+        if lines is None:
             return None
-        values = block.values
-        start, end = self._day(values[heads.start]), self._day(values[heads.end])
-        original = self._day(values[heads.original]) if heads.original else None
-        rule = values[heads.rule] if heads.rule else None
-        if not start or not end or original == "" or (heads.sequence and not _is_number(values[heads.sequence])):
+        start, end = self._day(block.value(lines.start)), self._day(block.value(lines.end))
+        original = self._day(block.value(lines.original)) if lines.original is not None else None
+        rule = block.value(lines.rule) if lines.rule is not None else None
+        if not start or not end or original == "":
+            return None
+        if lines.sequence is not None and not self._is_number(block.value(lines.sequence)):
             return None
         if rule is not None and not _is_plain(rule):
             return None
-        return _Days(start, max(start, end), original, rule, heads.excludes)
+        return _Days(start, max(start, end), original, rule, lines.excludes)
 
-    def _deciding(self, shape: Shape) -> _Heads | None:
-        written = shape.written
-        if "DTSTART" not in written or not written.keys().isdisjoint(_LENGTHS):
+    def _deciding(self, shape: Shape) -> _Deciding | None:
+        first = shape.first
+        if "DTSTART" not in first or not first.keys().isdisjoint(_LENGTHS):
             return None
         names = [head.name for head in shape.heads]
-        if names.count("RRULE") > 1 or ("RRULE" in written and "RECURRENCE-ID" in written):
+        if names.count("RRULE") > 1 or ("RRULE" in first and "RECURRENCE-ID" in first):
             return None
         for head in shape.heads:
             if head.parameters and head.name in _DATED and not self._is_certain(head.parameters):
                 return None
-        start = written["DTSTART"]
-        return _Heads(
+        start = first["DTSTART"]
+        return _Deciding(
             start,
-            written.get("DTEND", start),
-            written.get("RECURRENCE-ID"),
-            written.get("SEQUENCE"),
-            written.get("RRULE"),
-            not written.keys().isdisjoint(_EXCLUDING),
+            first.get("DTEND", start),
+            first.get("RECURRENCE-ID"),
+            first.get("SEQUENCE"),
+            first.get("RRULE"),
+            not first.keys().isdisjoint(_EXCLUDING),
         )
 
     def _is_certain(self, parameters: str) -> bool:
@@ -182,6 +184,13 @@ class Outside:
             return self._days[value]
         except KeyError:
             found = self._days[value] = _day(value)
+            return found
+
+    def _is_number(self, value: str) -> bool:
+        try:
+            return self._numbers[value]
+        except KeyError:
+            found = self._numbers[value] = _is_number(value)
             return found
 
 

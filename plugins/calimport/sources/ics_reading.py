@@ -115,8 +115,8 @@ def cancels(calendar: Component) -> bool:
 def _uid(block: Block) -> str:
     if block.shape is None:
         return (text(block.component(), "UID") or "").strip()
-    head = block.shape.written.get("UID")
-    return unescape(block.values[head]).strip() if head else ""
+    number = block.shape.first.get("UID")
+    return unescape(block.value(number)).strip() if number is not None else ""
 
 
 class Patience:
