@@ -13,6 +13,10 @@ from tests.importing import feed
 from tests.web import Reply
 
 
+#: Apple gives each alarm a UID, the same for each event that was copied.
+ALARM = "\nBEGIN:VALARM\nUID:event-3@test\nTRIGGER:-PT15M\nACTION:DISPLAY\nEND:VALARM"
+
+
 def event(number: int, **lines: str) -> str:
     """One of many events: days around the run, some series, places that nobody knows, some private."""
     day = 1 + number % 28
@@ -105,8 +109,9 @@ def test_one_changed_event_of_many_is_all_that_is_read(importer, both):
         lambda events: events.__setitem__(14, event(14, RRULE="FREQ=DAILY;COUNT=3")),
         lambda events: events.__setitem__(16, event(16, DTSTART="20270101T100000Z", DTEND="20270101T110000Z")),
         lambda events: events.__setitem__(16, event(16, STATUS="CANCELLED", DTSTAMP="20261118T000000Z")),
+        lambda events: events.__setitem__(16, event(16) + ALARM),
     ],
-    ids=["an override", "one gone", "one new", "another rule", "out of the window", "cancelled"],
+    ids=["an override", "one gone", "one new", "another rule", "out of the window", "cancelled", "an alarm"],
 )
 def test_what_changes_in_one_event_comes_out_as_if_all_were_read(importer, both, change):
     serve, taken = both

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from calimport.rfc5545.components import said
 from calimport.rfc5545.timezones import Definition, timezone
 from calimport.zone_names import How, Reading, clean, iana_name, read_name
 from calimport.zone_tables import IANA_ABBREVIATIONS
@@ -31,6 +33,9 @@ _LAST: Final = datetime(9998, 12, 31, tzinfo=UTC)
 _FEED_ZONE: Final = re.compile(r"^(?:X-WR-TIMEZONE|TIMEZONE-ID)(?:;[^:\r\n]*)?:([^\r\n]+)", re.I | re.M)
 
 
+_MOST_SETTLED: Final = 1000
+
+
 @dataclass(frozen=True)
 class Zone:
     """A zone and why it is this one."""
@@ -42,6 +47,10 @@ class Zone:
     evidence: str
     #: A sentence for the owner where this was a guess, or where two pieces of evidence contradict each other.
     notice: str | None = None
+
+
+#: Zones by a digest of all that they follow from.
+_SETTLED: Final[dict[bytes, Zone]] = {}
 
 
 class Zones:
@@ -74,14 +83,22 @@ class Zones:
         4. The calendar's zone, with a notice.
         """
         if (known := self._known.get(tzid)) is None:
-            known = self._known[tzid] = self._settled(tzid)
+            key = clean(tzid).lower()
+            components = self._definitions.get(key, [])
+            known = self._known[tzid] = self._known_to_all(tzid, components) if key else self._calendar
         return known
 
-    def _settled(self, tzid: str) -> Zone:
-        key = clean(tzid).lower()
-        if not key:
-            return self._calendar
-        components = self._definitions.get(key, [])
+    def _known_to_all(self, tzid: str, components: list[Component]) -> Zone:
+        """Thousands of feeds have the same definition, and to understand one takes milliseconds."""
+        asked = (tzid, self._calendar, self._window, said(components))
+        digest = blake2b(repr(asked).encode("utf-8", "replace"), digest_size=16).digest()
+        if (known := _SETTLED.get(digest)) is None:
+            if len(_SETTLED) >= _MOST_SETTLED:
+                _SETTLED.clear()
+            known = _SETTLED[digest] = self._settled(tzid, components)
+        return known
+
+    def _settled(self, tzid: str, components: list[Component]) -> Zone:
         reading = self._read(tzid) or _alias(components)
         definition, broken = self._definition(components)
         if definition is not None:

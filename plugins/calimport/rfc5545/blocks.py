@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from sys import intern
 from typing import Final, NamedTuple
@@ -41,6 +42,8 @@ _HEAD: Final = re.compile(r"([A-Z][A-Z0-9-]*+)((?:;(?:[^\":;]++|\"[^\"]*+\")*+)*
 _VALUES: Final = re.compile(r":[^\n]*+")
 #: Whose values show whether they are clean.
 _TOLD: Final = DATED | DATING
+#: Longer ones than any program writes around its events are read each time.
+_LONGEST_KNOWN: Final = 100_000
 _URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -122,8 +125,11 @@ def layout(content: bytes) -> Layout | None:
     :param content: UTF-8, as :func:`calimport.icalendar_text.clean` leaves it.
     """
     found = parts(content)
-    calendar = _calendar(b"".join(found.around)) if found else None
-    if found is None or calendar is None:
+    if found is None:
+        return None
+    around = b"".join(found.around)
+    calendar = _known_calendar(around) if len(around) <= _LONGEST_KNOWN else _calendar(around)
+    if calendar is None:
         return None
     lines = accumulate((piece.count(b"\n") + 2 for piece in found.pieces[:-1]), initial=0)
     next(lines)
@@ -177,6 +183,12 @@ def joined(around: list[bytes], bodies: Iterable[bytes]) -> bytes:
     """A feed of these events, within what is around those of another one."""
     events = b"".join(_BEGIN + body + _END for body in bodies)
     return around[0] + events + b"".join(around[1:])
+
+
+@lru_cache(maxsize=32)
+def _known_calendar(around: bytes) -> Component | None:
+    """The same for the versions of a feed, and for many feeds of one program: nobody changes what is in it."""
+    return _calendar(around)
 
 
 def _calendar(around: bytes) -> Component | None:

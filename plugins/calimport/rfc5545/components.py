@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -82,6 +82,19 @@ class Component:
 
     def repaired(self, sentence: str) -> None:
         _note(self.repairs, sentence)
+
+
+def said(components: Iterable[Component]) -> tuple[object, ...]:
+    """All that components say, in one order: equal where they are."""
+    found: list[object] = []
+    left = list(components)
+    while left:
+        one = left.pop()
+        found += (one.name, len(one.components), tuple(one.damage))
+        for given in one.properties.values():
+            found += given
+        left += one.components
+    return tuple(found)
 
 
 def _note(sentences: list[str], sentence: str) -> None:

@@ -49,9 +49,10 @@ def changes(before: bytes, after: bytes) -> Changes | None:
     for pieces, numbers in zip(both, differing, strict=True):
         for number in numbers:
             found = _uid_lines(pieces[number])
-            if len(found) != 1:
+            if not found:
                 return None
-            lines.add(found[0])
+            # Those of its alarms too: that may be an event too many.
+            lines.update(found)
     old_feed, new_feed = (blocks.joined(new.around, _with(lines, pieces)) for pieces in both)
     uids = [_uids(old_feed), _uids(new_feed)]
     if uids[0] is None or uids[1] is None:
@@ -90,9 +91,9 @@ def _with(lines: set[bytes], pieces: list[bytes]) -> list[bytes]:
 
 
 def _uids(feed: bytes) -> frozenset[str] | None:
-    """The UIDs of a feed's events, raw; None where one of them is not clean, so that what is said of it names lines."""
+    """The UIDs of a feed's events, raw; None where one has none, or is not clean: what is said of it names lines."""
     found = blocks.layout(feed)
-    if found is None or any(block.shape is None for block in found.blocks):
+    if found is None or any(block.shape is None or "UID" not in block.shape.first for block in found.blocks):
         return None
     return frozenset(map(_uid, found.blocks))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from calimport import logs
-from calimport.rfc5545.content_lines import Component, Property
+from calimport.rfc5545.components import Component, Property, said
 from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import BUDGET, Steps
@@ -67,9 +67,7 @@ def components_by_uid(calendars: Sequence[Component], context: ParseContext) -> 
     by_definition: dict[tuple[object, ...], Zones] = {}
     for calendar in calendars:
         defined = list(calendar.walk("VTIMEZONE"))
-        zones = by_definition.setdefault(
-            tuple(_said(defined)), Zones(defined, zone, context.timezone_source, context.window)
-        )
+        zones = by_definition.setdefault(said(defined), Zones(defined, zone, context.timezone_source, context.window))
         cancelled = cancels(calendar)
         for component in calendar.walk("VEVENT"):
             if cancelled:
@@ -201,16 +199,6 @@ def single_ends(events: Sequence[Event], zone: ZoneInfo, before: datetime) -> It
 def _name(component: Component, uid: str) -> str:
     private = (text(component, "CLASS") or "").upper() in _PRIVATE
     return (None if private else text(component, "SUMMARY")) or uid or "without a name"
-
-
-def _said(components: Sequence[Component]) -> Iterator[object]:
-    """All that components say, in one order: equal where they are."""
-    left = list(components)
-    while left:
-        one = left.pop()
-        yield one.name, len(one.components), tuple(one.damage)
-        yield from (given for all_given in one.properties.values() for given in all_given)
-        left.extend(one.components)
 
 
 def _made_up_uid(component: Component) -> str:
