@@ -12,7 +12,6 @@ from calimport.steps import changed
 from tests.importing import feed
 from tests.web import Reply
 
-
 #: Apple gives each alarm a UID, the same for each event that was copied.
 ALARM = "\nBEGIN:VALARM\nUID:event-3@test\nTRIGGER:-PT15M\nACTION:DISPLAY\nEND:VALARM"
 
