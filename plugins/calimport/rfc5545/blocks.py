@@ -22,7 +22,7 @@ from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.content_lines import read
 from calimport.rfc5545.property_names import ADDRESSED, DATED, DATING, KNOWN, SINGLE
 
-_BEGIN: Final = b"\nBEGIN:VEVENT\n"
+_BEGIN: Final = b"\nBEGIN:VEVENT"
 _END: Final = b"\nEND:VEVENT"
 _ALARM: Final = "\nBEGIN:VALARM\n"
 _ALARM_END: Final = "\nEND:VALARM"
@@ -31,8 +31,6 @@ _ODD: Final = (b"\r", b"\x01", b"QUOTED-PRINTABLE", b"quoted-printable")
 _MARK: Final = "\ufeff".encode()
 #: A line that a space too many makes the end of the line before (``repairs.hidden_lines``).
 _HIDDEN: Final = re.compile(rb"\n[ \t]++(?:(?:DTSTART|DTEND|RECURRENCE-ID)[;:]|RRULE:FREQ=|(?:BEGIN|END):V)")
-#: Behind BEGIN:VEVENT: more of that line.
-_FOLDS: Final = (b" ", b"\t")
 #: What may stand between two events and behind the last one, so that it cannot belong to an event.
 _BETWEEN: Final = re.compile(
     rb"\n*+(?:(?:BEGIN:(?:VTIMEZONE|VTODO|VJOURNAL|VFREEBUSY)|END:VCALENDAR)(?:\n(?:.|\n)*+)?+)?+"
@@ -105,7 +103,17 @@ class Layout(NamedTuple):
 
     #: The VCALENDAR and what it holds, but the events.
     calendar: Component
-    blocks: list[Block]
+    #: Of each event the lines between BEGIN:VEVENT and END:VEVENT, each behind a line's end, and the number of its
+    #: BEGIN line, from 1.
+    events: list[tuple[bytes, int]]
+    has_blank_lines: bool
+    has_tabs: bool
+
+    def blocks(self) -> list[Block] | None:
+        """All of its events; None where one of them is not only its own affair: then the reference reads the feed."""
+        reader = Reader(self)
+        found = [reader.read(body.decode(), line) for body, line in self.events]
+        return None if reader.is_lost else found
 
 
 class Parts(NamedTuple):
@@ -113,7 +121,7 @@ class Parts(NamedTuple):
 
     #: What is before the first event, and what is behind any: without the events, a calendar too.
     around: list[bytes]
-    #: The lines between BEGIN:VEVENT and END:VEVENT of each event.
+    #: The lines between BEGIN:VEVENT and END:VEVENT of each event, each behind a line's end.
     bodies: list[bytes]
     #: The feed, cut at each BEGIN:VEVENT.
     pieces: list[bytes]
@@ -131,11 +139,9 @@ def layout(content: bytes) -> Layout | None:
     calendar = _known_calendar(around) if len(around) <= _LONGEST_KNOWN else _calendar(around)
     if calendar is None:
         return None
-    lines = accumulate((piece.count(b"\n") + 2 for piece in found.pieces[:-1]), initial=0)
+    lines = accumulate((piece.count(b"\n") + 1 for piece in found.pieces[:-1]), initial=1)
     next(lines)
-    reader = _Reader(has_blank_lines=b"\n\n" in content, has_tabs=b"\t" in content)
-    blocks = [reader.read(body.decode(), line) for body, line in zip(found.bodies, lines, strict=False)]
-    return None if reader.is_lost else Layout(calendar, blocks)
+    return Layout(calendar, list(zip(found.bodies, lines, strict=False)), b"\n\n" in content, b"\t" in content)
 
 
 def parts(content: bytes) -> Parts | None:
@@ -151,7 +157,7 @@ def parts(content: bytes) -> Parts | None:
         return None
     around, bodies = [found[0]], []
     for piece in found[1:]:
-        if piece.startswith(_FOLDS):
+        if piece[:1] != b"\n":
             return None
         if piece.endswith(_END):
             bodies.append(piece[: -len(_END)])
@@ -207,18 +213,20 @@ def _calendar(around: bytes) -> Component | None:
     return roots[0]
 
 
-class _Reader:
-    """The blocks of one feed, and what is known of their heads and alarms."""
+class Reader:
+    """Reads the blocks of one feed, and learns what is known of their heads and alarms."""
 
-    def __init__(self, *, has_blank_lines: bool, has_tabs: bool) -> None:
+    def __init__(self, layout: Layout) -> None:
         #: Something in a block is not only the block's own affair.
         self.is_lost = False
-        self._has_blank_lines, self._has_tabs = has_blank_lines, has_tabs
+        self._has_blank_lines, self._has_tabs = layout.has_blank_lines, layout.has_tabs
         self._heads: dict[str, Head | None] = {}
         self._shapes: dict[str, Shape | None] = {}
         self._alarms: dict[str, Component | None] = {}
 
     def read(self, text: str, line: int) -> Block:
+        """:param text: its lines, each behind a line's end; ``line``: the number of its BEGIN line."""
+        text = text[1:]
         return self._clean(text, line) or self._by_reference(text, line)
 
     def _clean(self, text: str, line: int) -> Block | None:

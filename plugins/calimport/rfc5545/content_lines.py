@@ -108,7 +108,7 @@ class _Reader:
                 line = raw.replace(FOLD, "") if repairs.is_plainly_folded(raw) else FOLD
             head, _, value = line.partition(":")
             found = heads.get(head)
-            if found is None or not value or (found[2] and ":" in value):
+            if found is None or not value or value.isspace() or (found[2] and ":" in value):
                 self._number, self._last, self._before = number, last, before
                 self._odd_line(raw)
                 properties, last = self._properties, self._last

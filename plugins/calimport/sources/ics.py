@@ -74,8 +74,9 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
         if own and own.notice and own.name == context.timezone:
             notices.append(Notice("timezone_guessed", own.notice))
         found = layout(feed) if context.blocks else None
-        if found is not None and not cancels(found.calendar):
-            return _parsed([found.calendar], blocks_by_uid(found, context), context, notices)
+        groups = blocks_by_uid(found, context) if found is not None and not cancels(found.calendar) else None
+        if found is not None and groups is not None:
+            return _parsed([found.calendar], groups, context, notices)
         calendars = read(feed.decode())
         return parse_calendars(calendars, context, [*damage(calendars), *notices])
 

@@ -82,7 +82,7 @@ def _said(feed: bytes) -> list[bytes]:
 
 
 def _uid_lines(piece: bytes) -> list[bytes]:
-    return _UID.findall(b"\n" + piece)
+    return _UID.findall(piece)
 
 
 def _with(lines: set[bytes], pieces: list[bytes]) -> list[bytes]:
@@ -92,10 +92,11 @@ def _with(lines: set[bytes], pieces: list[bytes]) -> list[bytes]:
 
 def _uids(feed: bytes) -> frozenset[str] | None:
     """The UIDs of a feed's events, raw; None where one has none, or is not clean: what is said of it names lines."""
-    found = blocks.layout(feed)
-    if found is None or any(block.shape is None or "UID" not in block.shape.first for block in found.blocks):
+    layout = blocks.layout(feed)
+    found = layout.blocks() if layout is not None else None
+    if found is None or any(block.shape is None or "UID" not in block.shape.first for block in found):
         return None
-    return frozenset(map(_uid, found.blocks))
+    return frozenset(map(_uid, found))
 
 
 def _uid(block: Block) -> str:

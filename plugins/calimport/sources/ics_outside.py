@@ -16,7 +16,10 @@ from calimport.rfc5545.rules import parse_rule
 from calimport.rfc5545.values import date_or_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from calimport.rfc5545.blocks import Block, Shape
+    from calimport.rfc5545.components import Component
     from calimport.windows import Window
     from calimport.zones import Zones
 
@@ -72,7 +75,7 @@ class Outside:
         self._lines: dict[int, _Deciding | None] = {}
         self._days: dict[str, str] = {}
         self._numbers: dict[str, bool] = {}
-        self._singles: list[tuple[str, Block]] = []
+        self._singles: list[tuple[str, Callable[[], Component]]] = []
 
     def left(self, uid: str, blocks: list[Block]) -> list[Block]:
         """Of the components of one UID those that have to be read."""
@@ -98,13 +101,31 @@ class Outside:
                 self.begun.add(uid)
         return left
 
-    def oldest(self) -> list[Block]:
+    def shows_all_by_days(self, shape: Shape) -> bool:
+        """Whether of an event of this shape, the only one of its UID, the days of its start and end tell all."""
+        lines = self._deciding(shape)
+        return lines is not None and lines.original is None and lines.rule is None and not lines.excludes
+
+    def days_outside(self, start: str, end: str | None) -> tuple[str, str] | None:
+        """The days between which a single event lies, if it has no part in the window; None: it may have."""
+        days = start, max(start, end or start)
+        if not all(map(self._day, days)) or self._behind <= start <= self._ahead:
+            return None
+        return days if start > self._after or days[1] < self._before else None
+
+    def passed_over(self, uid: str, days: tuple[str, str], component: Callable[[], Component]) -> None:
+        """What was found outside by its days alone; ``component`` reads it."""
+        if days[0] > self._ahead:
+            self.ahead.add(uid)
+        self._singles.append((days[1], component))
+
+    def oldest(self) -> list[Component]:
         """Of the single events that were outside those of which one ends first."""
         if not self._singles:
             return []
         first = min(day for day, _ in self._singles)
         last = _written(date.fromisoformat(first) + _MARGIN)
-        return [block for day, block in self._singles if day <= last]
+        return [component() for day, component in self._singles if day <= last]
 
     def _has_no_part(self, days: _Days, block: Block) -> bool:
         """Whether an event, the only component of its UID, lies outside."""
@@ -112,7 +133,7 @@ class Outside:
             return False
         if days.start > self._after or (days.end < self._before and (days.rule is None or self._has_ended(days))):
             if days.rule is None and days.original is None:
-                self._singles.append((days.end, block))
+                self._singles.append((days.end, block.component))
             return True
         return False
 

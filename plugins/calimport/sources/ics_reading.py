@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from calimport import logs
+from calimport.rfc5545.blocks import Reader
 from calimport.rfc5545.components import Component, Property, said
 from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
@@ -21,6 +23,7 @@ from calimport.rfc5545.series import single_span
 from calimport.sources.base import Notice, ParseContext, bounded_uid
 from calimport.sources.ics_outside import Outside
 from calimport.sources.ics_rows import text
+from calimport.sources.ics_skim import Skim
 from calimport.zones import Zones
 
 if TYPE_CHECKING:
@@ -79,15 +82,45 @@ def components_by_uid(calendars: Sequence[Component], context: ParseContext) -> 
     return Groups(frozenset(found), iter(found.items()), count, count)
 
 
-def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups:
-    """As :func:`components_by_uid`; what is outside of the window is not read."""
+def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups | None:
+    """As :func:`components_by_uid`; what is outside of the window is not read.
+
+    None: not only each by itself can the events be read.
+    """
     zones = Zones(
         layout.calendar.walk("VTIMEZONE"), ZoneInfo(context.timezone), context.timezone_source, context.window
     )
+    outside, reader = Outside(context.window, zones, context.as_of), Reader(layout)
+    skim = Skim(outside)
     found: dict[str, list[Block]] = defaultdict(list)
-    for block in layout.blocks:
+    by_reference = 0
+    for number, (body, line) in enumerate(layout.events):
+        if skim.passes(text := body.decode(), number):
+            continue
+        block = reader.read(text, line)
+        skim.learn(block)
+        by_reference += block.shape is None
         found[bounded_uid(_uid(block) or _made_up_uid(block.component()))].append(block)
-    outside = Outside(context.window, zones, context.as_of)
+    if reader.is_lost:
+        return None
+
+    def read(number: int) -> Block:
+        body, line = layout.events[number]
+        return reader.read(body.decode(), line)
+
+    def component(number: int) -> Component:
+        return read(number).component()
+
+    uids = [bounded_uid(unescape(one.uid).strip()) for one in skim.passed]
+    alone = {uid for uid, times in Counter(uids).items() if times == 1 and uid not in found}
+    for uid, one in zip(uids, skim.passed, strict=True):
+        if uid in alone:
+            outside.passed_over(uid, one.days, partial(component, one.number))
+        else:
+            # The components of one UID are read together.
+            found[uid] = sorted([*found[uid], read(one.number)], key=lambda block: block.line)
+    if len(alone) < len(uids):
+        found = dict(sorted(found.items(), key=lambda item: item[1][0].line))
 
     def near() -> Iterator[tuple[str, Members]]:
         for uid, blocks in found.items():
@@ -95,13 +128,13 @@ def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups:
                 yield uid, [(block.component(), zones) for block in left]
 
     return Groups(
-        uids=frozenset(found),
+        uids=frozenset(found) | alone,
         near=near(),
-        components=len(layout.blocks),
-        read_by_reference=sum(block.shape is None for block in layout.blocks),
+        components=len(layout.events),
+        read_by_reference=by_reference,
         ahead=outside.ahead,
         begun=outside.begun,
-        oldest_outside=lambda: [[(block.component(), zones)] for block in outside.oldest()],
+        oldest_outside=lambda: [[(component, zones)] for component in outside.oldest()],
     )
 
 
