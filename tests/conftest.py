@@ -7,11 +7,15 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 from calimport import database
+from calimport.rfc5545 import blocks
+from calimport.sources.base import ParseContext
+from calimport.steps import changed
 from dev import postgres
 from tests.importing import Importer
 from tests.loopback import LOOPBACK
@@ -29,6 +33,32 @@ hypothesis.settings.load_profile("repeatable")
 os.environ["CALIMPORT_ALLOWED_NETWORKS"] = LOOPBACK
 
 _numbers = itertools.count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--line-by-line", action="store_true", help="without the fast path: every feed is read whole, line by line"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--line-by-line"):
+        _read_line_by_line()
+
+
+def _read_line_by_line() -> None:
+    """Take the fast path away in this process: a test that would still come by it fails."""
+    made = ParseContext.__init__
+
+    def init(self: ParseContext, *args: Any, **fields: Any) -> None:
+        made(self, *args, **{"blocks": False, **fields})
+
+    def layout(content: bytes) -> None:
+        raise AssertionError("a feed was to be read block by block")
+
+    ParseContext.__init__ = init  # type: ignore[method-assign]
+    changed.normalize = lambda *_: None  # type: ignore[assignment]
+    blocks.layout = layout
 
 
 @pytest.fixture(scope="session")

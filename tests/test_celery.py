@@ -1,26 +1,22 @@
-"""The same DAG on Celery and Redis: two workers, each a tree of processes, and one of them killed with all of it."""
+"""The same DAG on Celery and Redis: four workers, each a tree of processes, and one of them killed with all of it."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from dev import processes
 from tests.airflow_home import Home, new_calimport, new_metadata
-from tests.airflow_stack import Stack, free_port, running, stop
+from tests.airflow_stack import Stack, running, stop
+from tests.celery_stack import redis, settings, start_workers
 from tests.importing import feed
 from tests.web import Asked, Reply, Web, serve
 
@@ -30,10 +26,21 @@ pytestmark = [
 ]
 
 CALENDARS = 60
-BATCHES = 6
-WORKERS = ("one", "two")
+BATCHES = 8
+WORKERS = ("one", "two", "three", "four")
 #: All calendars are on one host, which may be asked this often.
 PER_SECOND, BURST = 5, 5
+SETTINGS = {
+    # How soon it is seen that a worker has died: 300 s and 10 s by default.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+    "CALIMPORT_MAX_BATCHES": str(BATCHES),
+    "CALIMPORT_HOST_REQUESTS_PER_SECOND": str(PER_SECOND),
+    "CALIMPORT_HOST_REQUEST_BURST": str(BURST),
+    "CALIMPORT_FETCH_TIMEOUT": "240",
+    "CALIMPORT_READ_TIMEOUT": "240",
+}
 
 
 class Timed:
@@ -157,64 +164,15 @@ def web() -> Iterator[Web]:
 def stack(tmp_path_factory: pytest.TempPathFactory, postgres_host: str, template: str) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("airflow")
     home = Home(folder, postgres_host, new_metadata(postgres_host, folder), new_calimport(postgres_host, template))
-    with redis(folder) as broker, running(home, **settings(home, broker)) as started:
-        environment = home.environment(
-            **settings(home, broker),
-            AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{str(started.api.base_url).removesuffix('/api/v2/')}/execution/",
-        )
-        below = folder / "workers"
-        below.mkdir()
+    with redis(folder) as broker, running(home, **settings(home, broker), **SETTINGS) as started:
         try:
-            for name in WORKERS:
-                command = ["celery", "worker", "--concurrency", "2", "--celery-hostname", name, "--skip-serve-logs"]
-                python = [sys.executable, "-m", "airflow", *command]
-                processes.start(name, python, folder=below, environment=environment)
-            started.until(lambda: all(" ready." in log.read_text() for log in logs(below)), "the workers to be ready")
+            start_workers(started, WORKERS)
             yield started
         finally:
-            stop(below)
+            stop(folder / "workers")
 
 
 @pytest.fixture(scope="module")
 def workers(stack: Stack) -> Path:
     """The folder of the workers' processes and logs."""
     return stack.logs / "workers"
-
-
-def logs(folder: Path) -> list[Path]:
-    return [folder / f"{name}.log" for name in WORKERS]
-
-
-def settings(home: Home, broker: str) -> dict[str, str]:
-    return {
-        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__CELERY__BROKER_URL": broker,
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://postgres@/{home.metadata}?host={home.host}",
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        # How soon it is seen that a worker has died: 300 s and 10 s by default.
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
-        "CALIMPORT_MAX_BATCHES": str(BATCHES),
-        "CALIMPORT_HOST_REQUESTS_PER_SECOND": str(PER_SECOND),
-        "CALIMPORT_HOST_REQUEST_BURST": str(BURST),
-        "CALIMPORT_FETCH_TIMEOUT": "240",
-        "CALIMPORT_READ_TIMEOUT": "240",
-        # Celery refuses to run as root with pickle, and asks to be told so.
-        "C_FORCE_ROOT": "true",
-    }
-
-
-@contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    """A Redis that keeps nothing; its address."""
-    port = free_port()
-    options: dict[str, Any] = {"port": port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": str(folder)}
-    command = ["redis-server", *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
-    with (folder / "redis.log").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={"PATH": os.environ["PATH"]})
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait(20)
