@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import icalendar
@@ -82,35 +82,43 @@ def main() -> None:
 
 
 def _many(folder: Path, server: Any, given: argparse.Namespace) -> None:
-    home = _home(folder / "many", postgres.host(server))
-    with _served(given.events) as port:
+    home = home_of(folder / "many", postgres.host(server))
+    with served(given.events) as port:
         _fill(home, port, given.calendars)
         pid = server.get_postmaster_info().pid
         with _airflow(home, given) as stack:
-            _run(stack, "nothing", pid, f"{given.calendars} calendars × {given.events} events, from nothing")
+            run(stack, "nothing", pid, f"{given.calendars} calendars × {given.events} events, from nothing")
             httpx.get(f"http://127.0.0.1:{port}/change/{ONE_IN}")
             _let_be_due(home, given.calendars)
-            seconds = _run(stack, "again", pid, f"{given.calendars} calendars, one in {ONE_IN} changed")
+            seconds = run(stack, "again", pid, f"{given.calendars} calendars, one in {ONE_IN} changed").seconds
         given.batches = given.sample
         with _airflow(home, given) as stack:
             _let_be_due(home, given.sample)
-            sampled = _run(stack, "one-by-one", pid, f"peer: a task a calendar, {given.sample} of them")
+            sampled = run(stack, "one-by-one", pid, f"peer: a task a calendar, {given.sample} of them").seconds
         _compare("a task a calendar", sampled, given, seconds)
         _compare("rows one by one, no tasks", _row_by_row(home, port, given.sample), given, seconds)
 
 
 def _fresh(folder: Path, server: Any, given: argparse.Namespace) -> None:
-    home = _home(folder / "fresh", postgres.host(server))
+    home = home_of(folder / "fresh", postgres.host(server))
     given.batches = 8
-    with _served(given.fresh_events) as port:
+    with served(given.fresh_events) as port:
         _fill(home, port, given.fresh)
         with _airflow(home, given) as stack:
             label = f"{given.fresh} calendars × {given.fresh_events} events, from nothing"
-            _run(stack, "fresh", server.get_postmaster_info().pid, label)
+            run(stack, "fresh", server.get_postmaster_info().pid, label)
 
 
-def _run(stack: Stack, run_id: str, server: int, label: str) -> float:
-    """A run of the DAG; its seconds."""
+class Ran(NamedTuple):
+    """What a run took: seconds, and the most MB of Airflow with its tasks."""
+
+    state: str
+    seconds: float
+    airflow: float
+
+
+def run(stack: Stack, run_id: str, server: int, label: str) -> Ran:
+    """A run of the DAG, printed."""
     memory = Memory()
     watcher = threading.Thread(target=memory.watch, args=[server], daemon=True)
     watcher.start()
@@ -120,7 +128,7 @@ def _run(stack: Stack, run_id: str, server: int, label: str) -> float:
     watched = time.monotonic() - began
     memory.stopped.set()
     watcher.join()
-    run = stack.home.metadata_rows("select queued_at, end_date from dag_run where run_id = %s", run_id)[0]
+    known = stack.home.metadata_rows("select queued_at, end_date from dag_run where run_id = %s", run_id)[0]
     counted = stack.home.metadata_rows(
         "select split_part(task_id, '.', -1) as task, count(*) filter (where state <> 'skipped') as done,"
         " sum(duration)::integer as seconds from task_instance where run_id = %s group by 1 order by min(start_date)",
@@ -131,12 +139,12 @@ def _run(stack: Stack, run_id: str, server: int, label: str) -> float:
         " group by outcome order by outcome",
         run_id,
     )
-    seconds = (run["end_date"] - run["queued_at"]).total_seconds()
+    seconds = (known["end_date"] - known["queued_at"]).total_seconds()
     print(f"\n{label}: {seconds:.0f} s in all ({watched:.0f} s as seen from outside), {state}")
     print("  " + ", ".join(f"{count} {outcome} ({changed or 0} rows)" for outcome, count, changed in outcomes))
     print("  tasks: " + ", ".join(f"{row['done']} {row['task']} {row['seconds']} s" for row in counted))
     print(f"  memory: Airflow and its tasks {memory.airflow:.0f} MB, PostgreSQL {memory.postgres:.0f} MB", flush=True)
-    return seconds
+    return Ran(state, seconds, memory.airflow)
 
 
 def _row_by_row(home: Home, port: int, sample: int) -> float:
@@ -175,7 +183,7 @@ def _compare(peer: str, sampled: float, given: argparse.Namespace, seconds: floa
     )
 
 
-def _home(folder: Path, host: str) -> Home:
+def home_of(folder: Path, host: str) -> Home:
     folder.mkdir()
     home = Home(folder, host, new_metadata(host, folder), f"calimport_{folder.name}")
     postgres.create_database(host, home.calimport)
@@ -221,7 +229,7 @@ def _let_be_due(home: Home, calendars: int) -> None:
 
 
 @contextmanager
-def _served(events: int) -> Iterator[int]:
+def served(events: int) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.feed_server", str(port), str(events)])
     try:

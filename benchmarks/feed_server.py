@@ -2,18 +2,21 @@
 
 ``python -m benchmarks.feed_server PORT EVENTS`` serves ``http://127.X.Y.Z:PORT/N.ics``: each address of 127.0.0.0/8
 is a host of its own, with a budget of its own. Answers have an ETag, and 304 where it is known. ``/change/K`` lets
-every K-th calendar be another one from then on.
+every K-th calendar be another one from then on; ``/asked`` tells, as JSON, which calendars were asked for and when
+since the last such question.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
-_REQUEST = re.compile(rb"GET /(change/)?(\d+)(?:\.ics)? ")
+_REQUEST = re.compile(rb"GET /(?:asked|(change/)?(\d+)(?:\.ics)?) ")
 _VALIDATOR = re.compile(rb"\r\nif-none-match: *([^\r]+)\r\n", re.IGNORECASE)
 
 
@@ -50,15 +53,21 @@ class _Feeds:
         self.today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self.version = 0
         self.every = 0
+        self.asked: list[tuple[float, int]] = []
 
     def answer(self, head: bytes) -> bytes:
         found = _REQUEST.match(head)
         if not found:
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        if not found[2]:
+            told = json.dumps([{"at": at, "number": number} for at, number in self.asked]).encode()
+            self.asked = []
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(told), told)
         number = int(found[2])
         if found[1]:
             self.version, self.every = self.version + 1, number
             return b"HTTP/1.1 204 No Content\r\n\r\n"
+        self.asked.append((time.monotonic(), number))
         version = self.version if self.every and number % self.every == 0 else 0
         etag = b'"%d-%d"' % (number, version)
         known = _VALIDATOR.search(head)
