@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -24,23 +23,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
-import icalendar
 import psutil
 import psycopg
-import recurring_ical_events
 
+from benchmarks.calendars import ONE_IN, address, row_by_row, served
 from calimport import database
 from dev import postgres
 from tests.airflow_home import Home, new_metadata
-from tests.airflow_stack import Stack, free_port, running
-
-HOSTS = 1000
-ONE_IN = 100
+from tests.airflow_stack import Stack, running
 
 
 @dataclass
@@ -148,30 +143,8 @@ def run(stack: Stack, run_id: str, server: int, label: str) -> Ran:
 
 
 def _row_by_row(home: Home, port: int, sample: int) -> float:
-    """What the first importer did for each user, without the cost of its tasks."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    window = (today - timedelta(days=7), today + timedelta(days=8))
-    began = time.perf_counter()
     with home.connect() as connection:
-        connection.execute(
-            "create table if not exists peer (calendar integer, uid text, start_at timestamptz, title text)"
-        )
-        for number in range(sample):
-            body = httpx.get(_address(port, number)).content
-            found = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(*window)
-            for event in found:
-                key = (number, str(event["UID"]), event["DTSTART"].dt)
-                known = connection.execute(
-                    "select title from peer where calendar = %s and uid = %s and start_at = %s", key
-                ).fetchone()
-                if known is None:
-                    connection.execute("insert into peer values (%s, %s, %s, %s)", [*key, str(event["SUMMARY"])])
-                elif known["title"] != str(event["SUMMARY"]):
-                    connection.execute(
-                        "update peer set title = %s where calendar = %s and uid = %s and start_at = %s",
-                        [str(event["SUMMARY"]), *key],
-                    )
-    seconds = time.perf_counter() - began
+        seconds = row_by_row(connection, [address(port, number) for number in range(sample)])
     print(f"\npeer: rows one by one, {sample} calendars in one process: {seconds:.1f} s", flush=True)
     return seconds
 
@@ -210,14 +183,8 @@ def _fill(home: Home, port: int, calendars: int) -> None:
     with home.connect() as connection, connection.cursor() as cursor:
         cursor.executemany(
             "insert into calimport.calendars (name, source) values (%s, %s)",
-            [(f"calendar {number:05}", _address(port, number)) for number in range(calendars)],
+            [(f"calendar {number:05}", address(port, number)) for number in range(calendars)],
         )
-
-
-def _address(port: int, number: int) -> str:
-    """Ten calendars to a host, each with its budget."""
-    host = number % HOSTS
-    return f"http://127.1.{host // 250}.{host % 250 + 1}:{port}/{number}.ics"
 
 
 def _let_be_due(home: Home, calendars: int) -> None:
@@ -226,17 +193,6 @@ def _let_be_due(home: Home, calendars: int) -> None:
         connection.execute(
             "update calimport.calendars set next_import_at = null, enabled = name < %s", [f"calendar {calendars:05}"]
         )
-
-
-@contextmanager
-def served(events: int) -> Iterator[int]:
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.feed_server", str(port), str(events)])
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _pss(pid: int) -> float:

@@ -106,41 +106,45 @@ def served(bodies: Mapping[str, bytes]) -> Iterator[str]:
         server.server_close()
 
 
-def plain_of(megabytes: float) -> bytes:
-    """Events over a year, as Google exports them, of about so many bytes."""
-    each = len(feeds.plain(1000)) / 1000
-    return feeds.plain(max(1, round(megabytes * 1e6 / each)))
+def calendars(number: int, events: int, label: str) -> list[bytes]:
+    """Feeds of so many events over a year, as Google exports them, none with an event of another feed or label."""
+    # A title is one word of its own: like ones at one moment would be compared with each other, see `clusters`.
+    feed = feeds.plain(events).replace(b"SUMMARY:Event ", b"SUMMARY:Event")
+    owns = [f"{label}x{one}x".encode() for one in range(number)]
+    return [feed.replace(b"@google.com", own + b"@google.com").replace(b":Event", b":" + own) for own in owns]
 
 
-def report(batches: Sequence[int] = (10, 100, 1000), sizes: Sequence[float] = (1, 10, 50)) -> Iterator[str]:
+def events_of(megabytes: float) -> int:
+    """How many events a feed of so many megabytes has."""
+    return round(megabytes * 1e6 / (len(feeds.plain(1000)) / 1000))
+
+
+def report() -> Iterator[str]:
     """The tables of docs/scale.md."""
     from benchmarks import database as benched
 
-    heads = " | ".join(STEPS)
     with benched.server() as (_, connection):
-        yield f"| calendars of a batch, 20 events each | {heads} |"
-        yield f"|---:|{'---:|' * len(STEPS)}"
-        small = feeds.plain(20)
-        for number in batches:
-            yield _row(str(number), peaks(connection, [small] * number, run_id=f"batch-{number}"))
-        yield ""
-        yield f"| one feed | window | {heads} |"
-        yield f"|---|---|{'---:|' * len(STEPS)}"
-        for size in sizes:
-            body = plain_of(size)
-            for label, days in (("2 weeks", 7), ("all events", 800)):
-                run_id = f"feed-{size}-{days}"
-                yield _row(f"{size} MB | {label}", peaks(connection, [body], run_id=run_id, days=days))
-        yield ""
-        yield f"| feeds of 10 MB in one batch | {heads} |"
-        yield f"|---:|{'---:|' * len(STEPS)}"
-        body = plain_of(10)
+
+        def row(cells: str, label: str, number: int, events: int, days: int = 7) -> str:
+            found = peaks(connection, calendars(number, events, label), run_id=label, days=days)
+            return f"| {cells} | {' | '.join(f'{found[name]:.0f}' for name in STEPS)} |"
+
+        yield from _head("calendars of a batch, 20 events each")
+        for number in (10, 100, 1000):
+            yield row(str(number), f"batch{number}", number, 20)
+        yield from _head("one feed", "rows in the window")
+        for size in (1, 10, 50):
+            for label, days in (("in 25", 7), ("each", 800)):
+                yield row(f"{size} MB | one event {label}", f"feed{size}d{days}", 1, events_of(size), days)
+        yield from _head("feeds of 10 MB in one batch")
         for number in (1, 4, 16, 32):
-            yield _row(str(number), peaks(connection, [body] * number, run_id=f"large-{number}"))
+            yield row(str(number), f"large{number}", number, events_of(10))
 
 
-def _row(label: str, found: Mapping[str, float]) -> str:
-    return f"| {label} | {' | '.join(f'{found[name]:.0f}' for name in STEPS)} |"
+def _head(*columns: str) -> Iterator[str]:
+    yield ""
+    yield f"| {' | '.join((*columns, *STEPS))} |"
+    yield f"|{'---|' * len(columns)}{'---:|' * len(STEPS)}"
 
 
 if __name__ == "__main__":

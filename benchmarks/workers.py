@@ -22,7 +22,8 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.cycle import ONE_IN, Ran, home_of, run, served
+from benchmarks.calendars import ONE_IN, served
+from benchmarks.cycle import Ran, home_of, run
 from dev import postgres
 from tests.airflow_home import Home
 from tests.airflow_stack import Stack, running, stop
@@ -122,8 +123,9 @@ def _run(stack: Stack, port: int, server: int, numbers: range, run_id: str, *, b
     assert done.state == "success", done.state
     assert Counter(one["number"] for one in asked) == dict.fromkeys(numbers, 1)
     home = stack.home
-    of_run = "select count(*), count(distinct calendar_id), max(attempt) from calimport.runs where dag_run_id = %s"
-    assert home.rows(of_run, run_id) == [(len(numbers), len(numbers), 1)]
+    of_run = "select count(*) as runs, count(distinct calendar_id) as calendars, max(attempt) as attempts"
+    found = home.rows(f"{of_run} from calimport.runs where dag_run_id = %s", run_id)
+    assert found == [(len(numbers), len(numbers), 1)], found
     assert home.rows("select distinct state, lease_owner from calimport.calendars where enabled") == [("idle", None)]
     tries = home.metadata_rows("select max(try_number) as most from task_instance where run_id = %s", run_id)
     assert tries == [{"most": 1}], tries
@@ -147,7 +149,7 @@ def _check_budget(times: Sequence[float], *, most: int) -> None:
 def _check_rows(home: Home, numbers: range, events: int) -> int:
     """Rows of these calendars in all: as many in each, of as many events as its feed has."""
     per_calendar = home.rows(
-        "select count(*), count(distinct uid), count(distinct calendar_id) from calimport.events"
+        "select count(*) as instances, count(distinct uid) as uids from calimport.events"
         " join calimport.calendars on calendars.id = calendar_id where enabled group by calendar_id"
     )
     assert len(per_calendar) == len(numbers)
