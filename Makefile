@@ -7,13 +7,13 @@ PORT ?= 8080
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run shell up down test bench bench-cycle soak lint audit format requirements dictionary vendor screenshots new-source clean
+.PHONY: help install run shell up down test bench bench-cycle bench-workers bench-memory soak lint audit format requirements dictionary vendor screenshots new-source clean
 
 help:
 	@echo "make run           import the sample calendars once, and once more"
 	@echo "make shell         a shell in which airflow and calimport work on the database of make run"
 	@echo "make up            start Airflow with the sample calendars (PORT=$(PORT)); make down stops it"
-	@echo "make test          run every test"
+	@echo "make test          run every test, and those that read feeds once more without the fast path"
 	@echo "make bench         measure, beside others (BENCH=--write: into docs/performance.md, BENCH=--quick: small)"
 	@echo "make soak          import for an hour while things break (SOAK_MINUTES=60)"
 	@echo "make lint          ruff, mypy and sqlfluff"
@@ -24,6 +24,8 @@ help:
 	@echo "make vendor        fetch the pages' calendar component anew (needs npm)"
 	@echo "make screenshots   take the pictures of docs/ui.md anew (needs Chromium)"
 	@echo "make bench-cycle   time whole runs of 10,000 calendars, and of peers (docs/scale.md; ten minutes)"
+	@echo "make bench-workers the same with one to four Celery workers, checked (docs/scale.md; needs Redis)"
+	@echo "make bench-memory  what each step needs, by batch and by feed (docs/scale.md)"
 	@echo "make new-source    write the files of a new source (NAME=eventbrite)"
 	@echo "make clean         remove the virtual environment, the database and the caches"
 
@@ -39,8 +41,14 @@ up: install
 down:
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m dev.local down; else echo "Nothing runs: there is no .venv yet."; fi
 
+# What reads feeds, a second time without the fast path: the same must come out.
+READING := $(patsubst %,tests/test_%.py,caldav caldav_conformance complaints cost_of_time differential explaining feed_corpus \
+	fuzz_import fuzz_reading holding ics ics_conformance notices own_window placing privacy recurrence \
+	recurrence_differential reminders safety series state_machine steps time_properties uid_churn undoing undoing_properties)
+
 test: install
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --line-by-line $(READING)
 
 # Where the peers are installed: they may want other versions of what Airflow needs.
 bench: install .venv/peers/installed
@@ -85,6 +93,12 @@ screenshots: install
 
 bench-cycle: install
 	@$(BIN)/python -m benchmarks.cycle
+
+bench-workers: install
+	@$(BIN)/python -m benchmarks.workers
+
+bench-memory: install
+	@$(BIN)/python -m benchmarks.memory
 
 new-source: install
 	@$(BIN)/python -m dev.new_source $(NAME)

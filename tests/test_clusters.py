@@ -7,7 +7,7 @@ import random
 import pytest
 from click.testing import CliRunner
 
-from calimport import clusters
+from calimport import clusters, database
 from calimport.cli import main
 from calimport.errors import ConfigurationError
 from tests.importing import Importer, feed
@@ -179,6 +179,31 @@ def test_what_a_killed_report_left_the_next_one_does(importer, web):
     importer.connection.execute("update calimport.runs set clustered = false")
     assert (clusters.refresh(importer.connection), clusters.refresh(importer.connection)) == (2, 0)
     assert found(importer) == [["a Yoga", "b Yoga"]]
+
+
+@pytest.mark.parametrize("most_rows", [1, 3, 7, 1000])
+def test_however_many_rows_are_looked_at_at_once_the_clusters_are_the_same(importer, web, most_rows):
+    draw = random.Random(5)  # noqa: S311 - examples, no secrets
+    words = ["choir", "yoga", "club", "late", "new"]
+    feeds = {
+        f"c{number:02}": [event(f"u{draw.randrange(9)}", " ".join(draw.sample(words, 2))), event(f"v{number}", "Choir")]
+        for number in range(12)
+    }
+    serve_feeds(importer, web, **feeds)
+    expected = found(importer)
+    importer.connection.execute("delete from calimport.event_matches")
+    importer.connection.execute("delete from calimport.event_cluster_members")
+    importer.connection.execute("update calimport.runs set clustered = false")
+
+    with importer.connection.transaction(force_rollback=True):
+        database.run(importer.connection, "clusters/find_touched", event_ids=[], most_rows=most_rows)
+        done = importer.one("select count(*) from calimport.runs where clustered")
+    clusters.refresh(importer.connection, most_rows=most_rows)
+
+    # Runs of two rows each: as many as it takes to reach so many rows.
+    assert done == min(-(-most_rows // 2), 12)
+    assert max(map(len, expected)) > 10
+    assert found(importer) == expected
 
 
 def test_what_a_person_says_stays(importer, web):

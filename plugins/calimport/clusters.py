@@ -17,16 +17,29 @@ from calimport.errors import ConfigurationError
 
 #: Any number, as long as it is this one: whoever looks for clusters waits here for whoever is doing so.
 _LOCK: Final = 0x63616C_636C75
+#: Rows take some kilobytes each while their clusters are found.
+_ROWS_AT_ONCE: Final = 20_000
+_WAITING: Final = "select 1 from calimport.runs where outcome = 'imported' and not clustered limit 1"
 
 
-def refresh(connection: Connection, event_ids: Sequence[int] = ()) -> int:
+def refresh(connection: Connection, event_ids: Sequence[int] = (), *, most_rows: int = _ROWS_AT_ONCE) -> int:
     """Bring clusters up to date with all imports so far, and with these rows; return how many rows were looked at.
 
-    To be killed at any moment: it is one transaction, and what it did not do the next one does.
+    To be killed at any moment: it takes a transaction for about `most_rows` rows at a time, and what it did not do the
+    next one does.
     """
+    looked_at = _refresh(connection, event_ids, most_rows)
+    while connection.execute(_WAITING).fetchone():
+        looked_at += _refresh(connection, (), most_rows)
+    return looked_at
+
+
+def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int) -> int:
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
-        rows = database.run(connection, "clusters/find_touched", event_ids=list(event_ids)).fetchall()
+        rows = database.run(
+            connection, "clusters/find_touched", event_ids=list(event_ids), most_rows=most_rows
+        ).fetchall()
         touched = [row["event_id"] for row in rows]
         if not touched:
             return 0

@@ -1,10 +1,20 @@
 -- The rows whose clusters are to be found anew: those that runs inserted or updated since the last time, those that are
 -- named, those of clusters that have lost a row, and whoever is in a cluster with one of them.
+-- Of runs only so many that their rows fit into memory, the earliest first, and one in any case.
 -- Reads: changes, events, event_cluster_members. Reads and writes: runs.
-with imported as (
+with waiting as (
+    select
+        runs.id,
+        sum(runs.inserted + runs.updated) over (order by runs.id) - runs.inserted - runs.updated as rows_before
+    from calimport.runs as runs
+    where runs.outcome = 'imported' and not runs.clustered
+),
+
+imported as (
     update calimport.runs as runs
     set clustered = true
-    where runs.outcome = 'imported' and not runs.clustered
+    from waiting
+    where runs.id = waiting.id and waiting.rows_before < %(most_rows)s
     returning runs.id
 ),
 
