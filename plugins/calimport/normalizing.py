@@ -9,6 +9,7 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport import copying, frame, online, privacy, reminders, sources
+from calimport.garbage import no_collection
 from calimport.placing import Placing
 from calimport.privacy import Privacy
 from calimport.settings import Settings
@@ -60,7 +61,11 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
 
     :raises FeedInvalid: the feed as a whole cannot be read. Single events that cannot are notices.
     """
-    parsed = sources.load(kind).parse(feed, context)
+    with no_collection():
+        return _normalized(sources.load(kind).parse(feed, context), context, meaning)
+
+
+def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Normalized:
     completion = _Completion(meaning, context.timezone)
     rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
     kept = [_as_kept(row, meaning) for row in rows if _keeps_hidden(meaning) or not _is_hidden(row, meaning)]

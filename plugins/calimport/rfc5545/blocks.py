@@ -89,11 +89,13 @@ class Block:
             assert self.read is not None  # noqa: S101 - it has one or the other
             return self.read
         properties: dict[str, list[Property]] = {}
+        new = tuple.__new__
         for (name, parameters), begin, line in zip(self.shape.heads, self.shape.begins, self.lines, strict=True):
-            if (given := properties.get(name)) is None:
-                properties[name] = [Property(name, parameters, line[begin:])]
+            one = new(Property, (name, parameters, line[begin:]))
+            if name in properties:
+                properties[name].append(one)
             else:
-                given.append(Property(name, parameters, line[begin:]))
+                properties[name] = [one]
         self.read = Component("VEVENT", self.line, properties, self.alarms)
         return self.read
 

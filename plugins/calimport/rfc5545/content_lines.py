@@ -6,13 +6,12 @@ through ``_Reader._odd_line``, where dirt is repaired (``repairs.py``) or noted.
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from sys import intern
 from typing import Final
 
+from calimport.garbage import no_collection
 from calimport.rfc5545 import repairs
 from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.nesting import Nesting
@@ -54,18 +53,6 @@ def read(text: str, *, first_line: int = 1) -> list[Component]:
         for piece in _pieces(text):
             reader.read(piece.replace("\n ", FOLD).replace("\n\t", FOLD).split("\n"))
         return reader.finish()
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """While a tree grows there is no rubbish in it to look for, and looking takes half of the time of a large feed."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _pieces(text: str) -> Iterator[str]:

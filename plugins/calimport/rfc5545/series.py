@@ -63,15 +63,15 @@ def expand(
     :raises calimport.rfc5545.recurrence.TooManySteps: they would cost more.
     """
     if len(events) == 1 and events[0].recurrence_id is None and not events[0].recurs:
-        found: Iterator[Occurrence] = iter([_occurrence(events[0], None)])
+        one = _occurrence(events[0], None)
+        return [one][:limit] if window.holds(*one.span(zone)) else []
+    masters = _masters([event for event in events if event.recurrence_id is None])
+    overrides = [event for event in events if event.recurrence_id is not None]
+    if masters:
+        found = _of_masters(masters, overrides, window, zone, steps or Steps())
     else:
-        masters = _masters([event for event in events if event.recurrence_id is None])
-        overrides = [event for event in events if event.recurrence_id is not None]
-        if masters:
-            found = _of_masters(masters, overrides, window, zone, steps or Steps())
-        else:
-            latest = {_original(cast("Original", one.recurrence_id)): one for one in _by_sequence(overrides)}
-            found = (_occurrence(one, original) for original, one in latest.items())
+        latest = {_original(cast("Original", one.recurrence_id)): one for one in _by_sequence(overrides)}
+        found = (_occurrence(one, original) for original, one in latest.items())
     return list(islice((one for one in found if window.holds(*one.span(zone))), limit))
 
 

@@ -153,10 +153,8 @@ class _Reader:
             ],
         )
         most = max(1, self._context.max_occurrences // 10)
-        with self._patience.steps() as steps:
-            found = list(
-                instances(item, given, window=self._context.window, zone=self._zone, limit=most + 1, steps=steps)
-            )
+        steps = self._patience.steps()
+        found = list(instances(item, given, window=self._context.window, zone=self._zone, limit=most + 1, steps=steps))
         notices = guesses(given, uid, self._name(item))
         if len(found) > most:
             notices.append(too_often(uid, self._name(item), most))

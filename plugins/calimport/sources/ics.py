@@ -65,20 +65,19 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     """
     # A task that only fetches needs none of these.
     from calimport.rfc5545.blocks import layout
-    from calimport.rfc5545.content_lines import no_collection, read
+    from calimport.rfc5545.content_lines import read
     from calimport.sources.ics_reading import blocks_by_uid, cancels, damage
 
-    with no_collection():
-        notices = []
-        own = _own_zone(feed)
-        if own and own.notice and own.name == context.timezone:
-            notices.append(Notice("timezone_guessed", own.notice))
-        found = layout(feed) if context.blocks else None
-        groups = blocks_by_uid(found, context) if found is not None and not cancels(found.calendar) else None
-        if found is not None and groups is not None:
-            return _parsed([found.calendar], groups, context, notices)
-        calendars = read(feed.decode())
-        return parse_calendars(calendars, context, [*damage(calendars), *notices])
+    notices = []
+    own = _own_zone(feed)
+    if own and own.notice and own.name == context.timezone:
+        notices.append(Notice("timezone_guessed", own.notice))
+    found = layout(feed) if context.blocks else None
+    groups = blocks_by_uid(found, context) if found is not None and not cancels(found.calendar) else None
+    if found is not None and groups is not None:
+        return _parsed([found.calendar], groups, context, notices)
+    calendars = read(feed.decode())
+    return parse_calendars(calendars, context, [*damage(calendars), *notices])
 
 
 def parse_calendars(
@@ -101,8 +100,8 @@ def _parsed(
     notices: Sequence[Notice],
     color: str | None = None,
 ) -> Parsed:
-    from calimport.rfc5545.series import expand
-    from calimport.sources.ics_reading import Patience, begins, guesses, single_ends, too_often, typed, unreadable
+    from calimport.rfc5545.series import expand, single_span
+    from calimport.sources.ics_reading import Patience, guesses, single_ends, too_often, typed, unreadable
     from calimport.sources.ics_rows import first, rows
 
     zone = ZoneInfo(context.timezone)
@@ -117,8 +116,7 @@ def _parsed(
             events = typed(components, uid)
             room = context.max_occurrences - len(made)
             most = min(room, max(1, context.max_occurrences // 10))
-            with patience.steps() as steps:
-                found = expand(events, window=context.window, zone=zone, limit=most + 1, steps=steps)
+            found = expand(events, window=context.window, zone=zone, limit=most + 1, steps=patience.steps())
             if len(found) > room:
                 notices.append(_too_many(context))
                 break
@@ -127,13 +125,16 @@ def _parsed(
                 del found[most:]
             made += rows(found, uid, zone, color, since=context.window.start)
             notices += guesses(events, uid)
-            if uid not in groups.begun and begins(events, zone) >= context.as_of:
+            spans = [single_span(one, zone) for one in events]
+            # A series that begins ahead says nothing of what was before it was changed.
+            if uid not in groups.begun and min(spans)[0] >= context.as_of:
                 ahead.add(uid)
-            published_from = min([published_from, *single_ends(events, zone, published_from)])
+            published_from = min([published_from, *single_ends(events, spans)])
         except Exception as error:  # noqa: BLE001 - whatever one event does to our code, the others must import
             notices.append(unreadable(uid, components[0][0], error))
     for components in groups.oldest_outside():
-        published_from = min([published_from, *single_ends(typed(components, ""), zone, published_from)])
+        oldest = typed(components, "")
+        published_from = min([published_from, *single_ends(oldest, [single_span(one, zone) for one in oldest])])
     return Parsed(
         occurrences=made,
         notices=notices,

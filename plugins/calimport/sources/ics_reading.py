@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,7 +18,6 @@ from calimport.rfc5545.components import Component, Property, said
 from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import BUDGET, Steps
-from calimport.rfc5545.series import single_span
 from calimport.sources.base import Notice, ParseContext, bounded_uid
 from calimport.sources.ics_outside import Outside
 from calimport.sources.ics_rows import text
@@ -159,15 +157,13 @@ class Patience:
     def __init__(self, window: Window) -> None:
         self._each = min(1000 + (window.end - window.start).days, 20_000)
         self._common = 4 * BUDGET
+        self._last = Steps(0)
 
-    @contextmanager
-    def steps(self) -> Iterator[Steps]:
-        """The steps of one event."""
-        steps = Steps(min(BUDGET, self._each + self._common))
-        try:
-            yield steps
-        finally:
-            self._common = max(0, self._common - max(0, steps.taken - self._each))
+    def steps(self) -> Steps:
+        """The steps of the next event."""
+        self._common = max(0, self._common - max(0, self._last.taken - self._each))
+        self._last = Steps(min(BUDGET, self._each + self._common))
+        return self._last
 
 
 def typed(components: Sequence[tuple[Component, Zones]], uid: str) -> list[Event]:
@@ -212,21 +208,14 @@ def too_often(uid: str, component: Component, most: int) -> Notice:
     return Notice("too_many_occurrences", message, subject=uid, keeps_uid=True)
 
 
-def begins(events: Sequence[Event], zone: ZoneInfo) -> datetime:
-    """When the first of these begins. A series that begins ahead says nothing of what was before it was changed."""
-    return min(single_span(one, zone)[0] for one in events)
-
-
-def single_ends(events: Sequence[Event], zone: ZoneInfo, before: datetime) -> Iterator[datetime]:
-    """Ends of single events, where they may lie before an instant.
+def single_ends(events: Sequence[Event], spans: Sequence[tuple[datetime, datetime]]) -> Iterator[datetime]:
+    """Ends of the single events among these, each with its span.
 
     Those of a series say nothing of how much of its past the source publishes.
     """
-    for one in events:
-        if one.recurs or one.recurrence_id is not None:
-            continue
-        if not isinstance(one.start, datetime) or one.start < before:
-            yield single_span(one, zone)[1]
+    for one, (_, end) in zip(events, spans, strict=True):
+        if not one.recurs and one.recurrence_id is None:
+            yield end
 
 
 def _name(component: Component, uid: str) -> str:
