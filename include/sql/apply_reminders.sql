@@ -1,6 +1,6 @@
--- Bring the reminders of the rows that the run inserted or updated, or of those that are named (`run_id` null), in step
--- with them; those of deleted rows went with them. One that was sent or missed stays, and is not sent again for the same instant. One that a sender holds stays for
--- it to finish. A cancelled event reminds of nothing.
+-- Bring the reminders of the rows that the run inserted or updated in step with them; those of deleted rows went with them.
+-- One that was sent or missed stays, and is not sent again for the same instant. One that a sender holds stays for it to
+-- finish. A cancelled event reminds of nothing.
 -- Reads: changes, events. Writes: reminders.
 with touched as (
     select
@@ -8,14 +8,9 @@ with touched as (
         events.status,
         events.reminders,
         events.reminder_methods
-    from calimport.events as events
-    where
-        events.id = any(%(event_ids)s::bigint[])
-        or events.id in (
-            select changes.event_id
-            from calimport.changes as changes
-            where changes.run_id = %(run_id)s and changes.action <> 'delete'
-        )
+    from calimport.changes as changes
+    inner join calimport.events as events on changes.event_id = events.id
+    where changes.run_id = %(run_id)s and changes.action <> 'delete'
 ),
 
 wanted as (

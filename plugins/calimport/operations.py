@@ -85,7 +85,7 @@ class Operation:
         """
         planned = self.planned(run_id)
         apply_changes(self.connection, run_id, asdict(planned))
-        self.run("apply_reminders", run_id=run_id, event_ids=[])
+        self.run("apply_reminders", run_id=run_id)
         return planned
 
     def planned(self, run_id: int) -> Counts:

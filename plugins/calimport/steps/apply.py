@@ -40,7 +40,7 @@ def _apply(step: Step, run: Run) -> None:
         raise LeaseLost()
     if not run.dry_run:
         apply_changes(step.connection, run.run_id, planned)
-        step.run("apply_reminders", run_id=run.run_id, event_ids=[], clock=step.clock)
+        step.run("apply_reminders", run_id=run.run_id, clock=step.clock)
         step.run("apply_notices", run_id=run.run_id, clock=step.clock)
         step.run("forget_kept", run_id=run.run_id)
     step.run("clear_staging", run_ids=[run.run_id])
