@@ -1,5 +1,5 @@
--- Insert the rows that the run's plan adds, under the ids that it gave them.
--- Reads: changes. Writes: events. Its row count must be that of the plan.
+-- Insert the rows that the plans of some runs add, under the ids that they gave them.
+-- Reads: changes. Writes: events. Its row count must be that of the plans.
 insert into calimport.events (
     id,
     calendar_id,
@@ -85,6 +85,6 @@ select
 from calimport.changes as changes
 cross join lateral jsonb_populate_record(null::calimport.events, changes.after) as planned
 where
-    changes.run_id = %(run_id)s
+    changes.run_id = any(%(run_ids)s::bigint[])
     and changes.action = 'insert'
 order by planned.start_at, changes.event_id

@@ -1,4 +1,4 @@
--- Make the calendar's notices those that the run found: new ones appear, those that are no longer true go. A run over a
+-- Make the notices of some runs' calendars those that the runs found: new ones appear, those that are no longer true go. A run over a
 -- window of its own says nothing of notices about other dates: it only adds.
 -- Reads: runs, staged_notices. Writes: notices.
 with run as (
@@ -7,21 +7,20 @@ with run as (
         runs.calendar_id,
         runs.requested_start is null and runs.requested_end is null as is_whole
     from calimport.runs as runs
-    where runs.id = %(run_id)s
+    where runs.id = any(%(run_ids)s::bigint[])
 ),
 
 no_longer_true as (
     delete from calimport.notices as notices
+    using run
     where
-        notices.calendar_id in (
-            select run.calendar_id from run
-            where run.is_whole
-        )
+        notices.calendar_id = run.calendar_id
+        and run.is_whole
         and not exists (
             select 1
             from calimport.staged_notices as staged_notices
             where
-                staged_notices.run_id = %(run_id)s
+                staged_notices.run_id = run.id
                 and staged_notices.code = notices.code
                 and staged_notices.subject = notices.subject
         )

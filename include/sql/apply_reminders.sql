@@ -1,4 +1,4 @@
--- Bring the reminders of the rows that the run inserted or updated in step with them; those of deleted rows went with them.
+-- Bring the reminders of the rows that some runs inserted or updated in step with them; those of deleted rows went with them.
 -- One that was sent or missed stays, and is not sent again for the same instant. One that a sender holds stays for it to
 -- finish. A cancelled event reminds of nothing.
 -- Reads: changes, events. Writes: reminders.
@@ -10,7 +10,7 @@ with touched as (
         events.reminder_methods
     from calimport.changes as changes
     inner join calimport.events as events on changes.event_id = events.id
-    where changes.run_id = %(run_id)s and changes.action <> 'delete'
+    where changes.run_id = any(%(run_ids)s::bigint[]) and changes.action <> 'delete'
 ),
 
 wanted as (

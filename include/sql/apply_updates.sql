@@ -1,5 +1,5 @@
--- Write the new values of the rows that the run's plan updates, as long as they are what they were when it was made.
--- Reads: changes. Writes: events; row ids stay. Its row count must be that of the plan.
+-- Write the new values of the rows that the plans of some runs update, as long as they are what they were when these were made.
+-- Reads: changes. Writes: events; row ids stay. Its row count must be that of the plans.
 update calimport.events as events
 set
     uid = planned.uid,
@@ -41,7 +41,7 @@ set
 from calimport.changes as changes
 cross join lateral jsonb_populate_record(null::calimport.events, changes.after) as planned
 where
-    changes.run_id = %(run_id)s
+    changes.run_id = any(%(run_ids)s::bigint[])
     and changes.action = 'update'
     and events.id = changes.event_id
     and events.content_hash = (changes.before ->> 'content_hash')::bytea

@@ -1,9 +1,9 @@
--- The complete list of changes that would make the calendar's events equal to what was staged, written before anything
--- is applied.
--- Reads: runs, staged_events, staged_notices, staged_uids, events, kept_rows, calendars, changes of the run whose deletions are held.
--- Writes: changes (rows of this run). Returns one row: how many of each action, and what the deletion guard found.
--- Deletes only rows of this calendar, inside the run's window, whose absence from the feed proves that they are gone.
-with run as (
+-- The complete list of changes that would make the events of some runs' calendars equal to what was staged, written before
+-- anything is applied.
+-- Reads: runs, staged_events, staged_notices, staged_uids, events, kept_rows, calendars, changes of runs whose deletions are held.
+-- Writes: changes (rows of these runs). Returns one row a run: how many of each action, and what the deletion guard found.
+-- Deletes only rows of the run's calendar, inside its window, whose absence from the feed proves that they are gone.
+with run as materialized (
     select
         runs.id,
         runs.calendar_id,
@@ -12,28 +12,45 @@ with run as (
         runs.published_from,
         runs.published_until,
         runs.force,
-        runs.feed_id
-    from calimport.runs as runs
-    where runs.id = %(run_id)s
+        runs.feed_id,
+        runs.rows_staged,
+        calendars.held_run_id,
+        calendars.uid_sample,
+        given.hold_over,
+        given.hold_ratio,
+        given.hold_most,
+        given.confirmations,
+        given.confirmations_needed,
+        calimport.row_configuration(calendars) as configuration
+    from unnest(
+        %(run_ids)s::bigint[],
+        %(hold_over)s::bigint[],
+        %(hold_ratio)s::double precision[],
+        %(hold_most)s::bigint[],
+        %(confirmations)s::integer[],
+        %(confirmations_needed)s::integer[]
+    ) as given (run_id, hold_over, hold_ratio, hold_most, confirmations, confirmations_needed)
+    inner join calimport.runs as runs on given.run_id = runs.id
+    inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 ),
 
 -- What a person said is to stay: of this very feed nothing is planned for it.
 kept as (
     select
+        run.id as run_id,
         kept_rows.uid,
         kept_rows.recurrence_id,
         coalesce(kept_rows.feed_id = run.feed_id, false)
-        and kept_rows.configuration = calimport.row_configuration(calendars) as is_of_this_feed
+        and kept_rows.configuration = run.configuration as is_of_this_feed
     from calimport.kept_rows as kept_rows
     inner join run on kept_rows.calendar_id = run.calendar_id
-    inner join calimport.calendars as calendars on run.calendar_id = calendars.id
     where not run.force
 ),
 
--- Of each row that which tells whether it is another: nearly all are not, and what else they say is read of those that are.
-staged as (
+staged as not materialized (
     select
         staged_events.ctid as place,
+        staged_events.run_id,
         staged_events.uid,
         staged_events.recurrence_id,
         coalesce(staged_events.recurrence_id, '') as instance,
@@ -41,13 +58,14 @@ staged as (
         staged_events.end_at,
         staged_events.content_hash
     from calimport.staged_events as staged_events
-    where staged_events.run_id = %(run_id)s
+    where staged_events.run_id = any(%(run_ids)s::bigint[])
 ),
 
 -- An occurrence belongs to the window when it overlaps it, or has no length and starts in it.
-in_window as (
+in_window as not materialized (
     select
         events.id,
+        run.id as run_id,
         events.uid,
         events.recurrence_id,
         coalesce(events.recurrence_id, '') as instance,
@@ -61,72 +79,84 @@ in_window as (
         and (events.end_at > run.window_start or (events.end_at = events.start_at and events.start_at >= run.window_start))
 ),
 
--- Outside of the window only those that the feed has moved into it.
-not_in_window as (
-    select staged.*
-    from staged
-    where not exists (
-        select 1 from in_window
-        where in_window.uid = staged.uid and in_window.instance = staged.instance
-    )
-),
-
-moved_in as (
+-- The one pass over all rows, which reads of each what tells whether it is another. Nearly all are not: from here on there
+-- are only those that differ, or that one side lacks, and what else they say is read of those that change.
+compared as materialized (
     select
-        events.id,
-        events.uid,
-        events.recurrence_id,
-        coalesce(events.recurrence_id, '') as instance,
-        events.start_at,
-        events.end_at,
-        events.content_hash
-    from calimport.events as events
-    inner join run on events.calendar_id = run.calendar_id
-    inner join not_in_window
-        on events.uid = not_in_window.uid and coalesce(events.recurrence_id, '') = not_in_window.instance
-),
-
-known as (
-    select * from in_window
-    union all
-    select * from moved_in
-),
-
-same_identity as (
-    select
-        known.id as event_id,
+        in_window.id as event_id,
+        in_window.uid as known_uid,
+        in_window.recurrence_id as known_recurrence_id,
+        in_window.start_at as known_start_at,
+        in_window.end_at as known_end_at,
+        in_window.content_hash as known_hash,
+        staged.place,
         staged.uid,
         staged.recurrence_id,
-        staged.instance
+        staged.instance,
+        staged.start_at,
+        staged.end_at,
+        staged.content_hash,
+        coalesce(staged.run_id, in_window.run_id) as run_id
     from staged
-    inner join known on staged.uid = known.uid and staged.instance = known.instance
+    full join in_window
+        on staged.run_id = in_window.run_id and staged.uid = in_window.uid and staged.instance = in_window.instance
+    where staged.content_hash is distinct from in_window.content_hash
 ),
 
-unmatched_staged as (
-    select staged.*
-    from staged
-    where not exists (
-        select 1
-        from same_identity
-        where
-            same_identity.uid = staged.uid
-            and same_identity.instance = staged.instance
-    )
+-- Outside of the window only those that the feed has moved into it.
+moved_in as materialized (
+    select
+        events.id as event_id,
+        compared.run_id,
+        compared.place
+    from compared
+    inner join run on compared.run_id = run.id
+    inner join calimport.events as events
+        on
+            run.calendar_id = events.calendar_id
+            and compared.uid = events.uid
+            and compared.instance = coalesce(events.recurrence_id, '')
+    where compared.event_id is null
 ),
 
-unmatched_known as (
-    select in_window.*
-    from in_window
-    where in_window.id not in (select same_identity.event_id from same_identity)
+unmatched_staged as materialized (
+    select
+        compared.place,
+        compared.run_id,
+        compared.uid,
+        compared.recurrence_id,
+        compared.start_at,
+        compared.end_at,
+        compared.content_hash
+    from compared
+    where
+        compared.event_id is null
+        and not exists (
+            select 1 from moved_in
+            where moved_in.place = compared.place
+        )
+),
+
+unmatched_known as materialized (
+    select
+        compared.event_id as id,
+        compared.run_id,
+        compared.known_uid as uid,
+        compared.known_recurrence_id as recurrence_id,
+        compared.known_start_at as start_at,
+        compared.known_end_at as end_at,
+        compared.known_hash as content_hash
+    from compared
+    where compared.place is null
 ),
 
 -- An event that could not be understood is not absent. Where UIDs change at every fetch, nobody knows which one it is.
 -- Absence is no proof for one that starts where a list that may go on was cut, nor for one that ended before what the
 -- source still publishes, unless its series is still there.
-gone as (
+gone as materialized (
     select unmatched_known.*
     from unmatched_known
-    cross join run
+    inner join run on unmatched_known.run_id = run.id
     where
         not exists (
             select 1
@@ -134,7 +164,7 @@ gone as (
             where
                 staged_notices.run_id = run.id
                 and staged_notices.keeps_uid
-                and (staged_notices.subject in ('', unmatched_known.uid) or %(uid_sample)s::text[] is not null)
+                and (staged_notices.subject in ('', unmatched_known.uid) or run.uid_sample is not null)
         )
         and (run.published_until is null or unmatched_known.start_at < run.published_until)
         and (
@@ -152,36 +182,38 @@ gone as (
 near as (
     select
         gone.id as event_id,
-        unmatched_staged.uid,
-        unmatched_staged.recurrence_id,
+        unmatched_staged.run_id,
+        unmatched_staged.place,
         row_number() over (
             partition by gone.id
             order by abs(extract(epoch from unmatched_staged.start_at - gone.start_at)), unmatched_staged.start_at
         ) as rank_of_staged,
         row_number() over (
-            partition by unmatched_staged.uid, unmatched_staged.recurrence_id
+            partition by unmatched_staged.place
             order by abs(extract(epoch from unmatched_staged.start_at - gone.start_at)), gone.start_at
         ) as rank_of_gone
     from gone
-    inner join unmatched_staged on gone.uid = unmatched_staged.uid
+    inner join unmatched_staged on gone.run_id = unmatched_staged.run_id and gone.uid = unmatched_staged.uid
     where abs(extract(epoch from unmatched_staged.start_at - gone.start_at)) < 12 * 3600
 ),
 
-moved_series as (
+moved_series as materialized (
     select
         near.event_id,
-        near.uid,
-        near.recurrence_id
+        near.run_id,
+        near.place
     from near
     where near.rank_of_staged = 1 and near.rank_of_gone = 1
 ),
 
 -- An event that comes with another UID, and says what one said that is not there any more, is that one: first those that
 -- say quite the same, then those of the same time, title and place. One to one, also where several say the same.
-renamed_known as (
+renamed_known as materialized (
     select
         unmatched_known.*,
-        row_number() over (partition by unmatched_known.content_hash order by unmatched_known.id) as number
+        row_number() over (
+            partition by unmatched_known.run_id, unmatched_known.content_hash order by unmatched_known.id
+        ) as number
     from unmatched_known
     where
         not exists (
@@ -192,46 +224,49 @@ renamed_known as (
             select 1
             from calimport.staged_notices as staged_notices
             where
-                staged_notices.run_id = %(run_id)s
+                staged_notices.run_id = unmatched_known.run_id
                 and staged_notices.keeps_uid
                 and staged_notices.subject = unmatched_known.uid
         )
 ),
 
-renamed_staged as (
+renamed_staged as materialized (
     select
         unmatched_staged.*,
         row_number() over (
-            partition by unmatched_staged.content_hash order by unmatched_staged.uid, unmatched_staged.recurrence_id
+            partition by unmatched_staged.run_id, unmatched_staged.content_hash
+            order by unmatched_staged.uid, unmatched_staged.recurrence_id
         ) as number
     from unmatched_staged
     where not exists (
-        select 1
-        from moved_series
-        where
-            moved_series.uid = unmatched_staged.uid
-            and moved_series.recurrence_id is not distinct from unmatched_staged.recurrence_id
+        select 1 from moved_series
+        where moved_series.place = unmatched_staged.place
     )
 ),
 
-same_content as (
+same_content as materialized (
     select
         renamed_known.id as event_id,
-        renamed_staged.uid,
-        renamed_staged.recurrence_id
+        renamed_staged.run_id,
+        renamed_staged.place
     from renamed_known
     inner join renamed_staged
-        on renamed_known.content_hash = renamed_staged.content_hash and renamed_known.number = renamed_staged.number
+        on
+            renamed_known.run_id = renamed_staged.run_id
+            and renamed_known.content_hash = renamed_staged.content_hash
+            and renamed_known.number = renamed_staged.number
 ),
 
 alike_known as (
     select
         renamed_known.id,
+        renamed_known.run_id,
         renamed_known.start_at,
         renamed_known.end_at,
         jsonb_build_array(events.recurrence_id, events.summary, events.location) as said,
         row_number() over (
             partition by
+                renamed_known.run_id,
                 renamed_known.start_at,
                 renamed_known.end_at,
                 jsonb_build_array(events.recurrence_id, events.summary, events.location)
@@ -247,13 +282,14 @@ alike_known as (
 
 alike_staged as (
     select
-        renamed_staged.uid,
-        renamed_staged.recurrence_id,
+        renamed_staged.place,
+        renamed_staged.run_id,
         renamed_staged.start_at,
         renamed_staged.end_at,
         jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location) as said,
         row_number() over (
             partition by
+                renamed_staged.run_id,
                 renamed_staged.start_at,
                 renamed_staged.end_at,
                 jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location)
@@ -262,25 +298,23 @@ alike_staged as (
     from renamed_staged
     inner join calimport.staged_events as staged_events on renamed_staged.place = staged_events.ctid
     where not exists (
-        select 1
-        from same_content
-        where
-            same_content.uid = renamed_staged.uid
-            and same_content.recurrence_id is not distinct from renamed_staged.recurrence_id
+        select 1 from same_content
+        where same_content.place = renamed_staged.place
     )
 ),
 
-renamed as (
+renamed as materialized (
     select * from same_content
     union all
     select
         alike_known.id,
-        alike_staged.uid,
-        alike_staged.recurrence_id
+        alike_known.run_id,
+        alike_staged.place
     from alike_known
     inner join alike_staged
         on
-            alike_known.start_at = alike_staged.start_at
+            alike_known.run_id = alike_staged.run_id
+            and alike_known.start_at = alike_staged.start_at
             and alike_known.end_at = alike_staged.end_at
             and alike_known.said = alike_staged.said
             and alike_known.number = alike_staged.number
@@ -288,75 +322,108 @@ renamed as (
 
 -- Most of the calendar has other UIDs. The first time rows take them, as after a move to another provider. When the next
 -- feed has none of these either, they change at every fetch: rows keep what they have, or all would change every time.
-churn as (
+churn as materialized (
     select
+        counted.run_id,
         counted.is_churn,
-        counted.is_churn and coalesce(counted.still_there * 2 < cardinality(%(uid_sample)s::text[]), false) as goes_on
+        counted.is_churn and coalesce(counted.still_there * 2 < counted.sampled, false) as goes_on
     from (
         select
-            (select count(*) from renamed) > (select count(*) from same_identity) as is_churn,
+            run.id as run_id,
+            -- What was staged and is not matched has another identity.
+            coalesce(by_content.rows, 0) > run.rows_staged - coalesce(by_nothing.rows, 0) as is_churn,
+            cardinality(run.uid_sample) as sampled,
             (
                 select count(*)
-                from unnest(%(uid_sample)s::text[]) as sampled (uid)
-                where sampled.uid in (select staged.uid from staged)
+                from unnest(run.uid_sample) as sampled (uid)
+                where exists (
+                    select 1
+                    from calimport.staged_events as staged_events
+                    where staged_events.run_id = run.id and staged_events.uid = sampled.uid
+                )
             ) as still_there
+        from run
+        left join (
+            select
+                renamed.run_id,
+                count(*) as rows
+            from renamed
+            group by renamed.run_id
+        ) as by_content on run.id = by_content.run_id
+        left join (
+            select
+                unmatched_staged.run_id,
+                count(*) as rows
+            from unmatched_staged
+            group by unmatched_staged.run_id
+        ) as by_nothing on run.id = by_nothing.run_id
     ) as counted
 ),
 
-same as (
+-- What was staged of rows that are there, but for those that it leaves as they are.
+same as materialized (
     select
-        same_identity.event_id,
-        same_identity.uid,
-        same_identity.recurrence_id,
+        compared.event_id,
+        compared.run_id,
+        compared.place,
         false as takes_uid
-    from same_identity
+    from compared
+    where compared.event_id is not null and compared.place is not null
+    union all
+    select
+        moved_in.event_id,
+        moved_in.run_id,
+        moved_in.place,
+        false
+    from moved_in
     union all
     select
         moved_series.event_id,
-        moved_series.uid,
-        moved_series.recurrence_id,
+        moved_series.run_id,
+        moved_series.place,
         false
     from moved_series
     union all
     select
         renamed.event_id,
-        renamed.uid,
-        renamed.recurrence_id,
+        renamed.run_id,
+        renamed.place,
         not churn.goes_on
     from renamed
-    cross join churn
+    inner join churn on renamed.run_id = churn.run_id
 ),
 
 updates as (
     select
-        known.id as event_id,
+        same.run_id,
+        same.event_id,
         'update' as action,
-        staged.uid,
-        staged.recurrence_id,
+        staged_events.uid,
+        staged_events.recurrence_id,
         to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         to_jsonb(staged_events) - 'run_id' as after
     from same
-    inner join known on same.event_id = known.id
-    inner join staged on same.uid = staged.uid and coalesce(same.recurrence_id, '') = staged.instance
-    inner join calimport.events as events on known.id = events.id
-    inner join calimport.staged_events as staged_events on staged.place = staged_events.ctid
+    inner join calimport.events as events on same.event_id = events.id
+    inner join calimport.staged_events as staged_events on same.place = staged_events.ctid
     where
-        (known.content_hash <> staged.content_hash or same.takes_uid)
+        (events.content_hash <> staged_events.content_hash or same.takes_uid)
         and not exists (
             select 1
             from kept
             where
-                kept.is_of_this_feed
-                and kept.uid in (known.uid, staged.uid)
+                kept.run_id = same.run_id
+                and kept.is_of_this_feed
+                and kept.uid in (events.uid, staged_events.uid)
                 and (
-                    kept.recurrence_id is not distinct from known.recurrence_id
-                    or kept.recurrence_id is not distinct from staged.recurrence_id
+                    kept.recurrence_id is not distinct from events.recurrence_id
+                    or kept.recurrence_id is not distinct from staged_events.recurrence_id
                 )
         )
 ),
 
 inserts as (
     select
+        unmatched_staged.run_id,
         nextval(pg_get_serial_sequence('calimport.events', 'id')) as event_id,
         'insert' as action,
         unmatched_staged.uid,
@@ -367,24 +434,23 @@ inserts as (
     inner join calimport.staged_events as staged_events on unmatched_staged.place = staged_events.ctid
     where
         not exists (
-            select 1
-            from same
-            where
-                same.uid = unmatched_staged.uid
-                and same.recurrence_id is not distinct from unmatched_staged.recurrence_id
+            select 1 from same
+            where same.place = unmatched_staged.place
         )
         and not exists (
             select 1
             from kept
             where
-                kept.is_of_this_feed
+                kept.run_id = unmatched_staged.run_id
+                and kept.is_of_this_feed
                 and kept.uid = unmatched_staged.uid
                 and kept.recurrence_id is not distinct from unmatched_staged.recurrence_id
         )
 ),
 
-deletes as (
+deletes as materialized (
     select
+        gone.run_id,
         gone.id as event_id,
         'delete' as action,
         gone.uid,
@@ -402,62 +468,91 @@ deletes as (
             select 1
             from kept
             where
-                kept.is_of_this_feed
+                kept.run_id = gone.run_id
+                and kept.is_of_this_feed
                 and kept.uid = gone.uid
                 and kept.recurrence_id is not distinct from gone.recurrence_id
         )
 ),
 
 -- Fetches agree when the same rows are gone, as far as the window has not moved past them.
-held_before as (
-    select changes.event_id
-    from calimport.changes as changes
-    where changes.run_id = %(held_run_id)s and changes.held
+held_before as materialized (
+    select
+        run.id as run_id,
+        changes.event_id
+    from run
+    inner join calimport.changes as changes on run.held_run_id = changes.run_id
+    where changes.held
 ),
 
-guard as (
+held_and_there as (
+    select distinct held_before.run_id
+    from held_before
+    inner join in_window on held_before.run_id = in_window.run_id and held_before.event_id = in_window.id
+    where not exists (
+        select 1 from deletes
+        where deletes.event_id = held_before.event_id
+    )
+),
+
+guard as materialized (
     select
-        counted.deletes,
-        counted.of_rows,
-        counted.deletes > %(hold_over)s and counted.deletes > %(hold_ratio)s * counted.of_rows as is_large_share,
-        counted.deletes > %(hold_most)s as is_large_number,
-        exists(
-            select 1
-            from deletes
-            inner join kept on deletes.uid = kept.uid and deletes.recurrence_id is not distinct from kept.recurrence_id
-        ) as is_kept,
-        exists (select 1 from held_before)
-        and not exists (
-            select 1
-            from deletes
-            left join held_before on deletes.event_id = held_before.event_id
-            where held_before.event_id is null
-        )
-        and not exists (
-            select 1
-            from held_before
-            inner join in_window on held_before.event_id = in_window.id
-            left join deletes on held_before.event_id = deletes.event_id
-            where deletes.event_id is null
-        ) as agrees
+        counted.*,
+        counted.deletes > counted.hold_over
+        and counted.deletes > counted.hold_ratio * counted.of_rows as is_large_share,
+        counted.deletes > counted.hold_most as is_large_number
     from (
         select
-            (select count(*) from deletes) as deletes,
-            (select count(*) from in_window) as of_rows
+            run.id as run_id,
+            run.hold_over,
+            run.hold_ratio,
+            run.hold_most,
+            coalesce(going.rows, 0) as deletes,
+            coalesce(present.rows, 0) as of_rows,
+            coalesce(going.is_kept, false) as is_kept,
+            run.id in (select held_before.run_id from held_before)
+            and not coalesce(going.has_others, false)
+            and run.id not in (select held_and_there.run_id from held_and_there) as agrees
+        from run
+        left join (
+            select
+                deletes.run_id,
+                count(*) as rows,
+                bool_or(kept.uid is not null) as is_kept,
+                bool_or(held_before.event_id is null) as has_others
+            from deletes
+            left join kept
+                on
+                    deletes.run_id = kept.run_id
+                    and deletes.uid = kept.uid
+                    and deletes.recurrence_id is not distinct from kept.recurrence_id
+            left join held_before on deletes.run_id = held_before.run_id and deletes.event_id = held_before.event_id
+            group by deletes.run_id
+        ) as going on run.id = going.run_id
+        left join (
+            select
+                in_window.run_id,
+                count(*) as rows
+            from in_window
+            group by in_window.run_id
+        ) as present on run.id = present.run_id
     ) as counted
 ),
 
 held as (
     select
+        run.id as run_id,
+        run.calendar_id,
         (
             guard.is_kept
             or (
                 (guard.is_large_share or guard.is_large_number)
-                and not ((guard.agrees or %(confirmations)s = 0) and %(confirmations)s + 1 >= %(confirmations_needed)s)
+                and not ((guard.agrees or run.confirmations = 0) and run.confirmations + 1 >= run.confirmations_needed)
             )
         )
-        and %(may_hold)s as yes
-    from guard
+        and not run.force as yes
+    from run
+    inner join guard on run.id = guard.run_id
 ),
 
 planned as (
@@ -473,8 +568,8 @@ written as (
         run_id, calendar_id, event_id, action, held, uid, recurrence_id, changed_columns, before, after
     )
     select
-        run.id,
-        run.calendar_id,
+        held.run_id,
+        held.calendar_id,
         planned.event_id,
         planned.action,
         planned.action = 'delete' and held.yes,
@@ -494,13 +589,16 @@ written as (
         planned.before,
         planned.after
     from planned
-    cross join run
-    cross join held
-    returning changes.action, changes.held
+    inner join held on planned.run_id = held.run_id
+    returning changes.run_id, changes.action, changes.held
 )
 
 select
-    counted.*,
+    run.id as run_id,
+    coalesce(counted.inserted, 0) as inserted,
+    coalesce(counted.updated, 0) as updated,
+    coalesce(counted.deleted, 0) as deleted,
+    coalesce(counted.held, 0) as held,
     guard.of_rows,
     guard.is_large_share,
     guard.is_large_number,
@@ -511,17 +609,21 @@ select
         when churn.is_churn
             then array(
                 select distinct staged.uid from staged
+                where staged.run_id = run.id
                 order by staged.uid
                 limit 20
             )
     end as uid_sample
-from (
+from run
+inner join guard on run.id = guard.run_id
+inner join churn on run.id = churn.run_id
+left join (
     select
+        written.run_id,
         count(*) filter (where written.action = 'insert') as inserted,
         count(*) filter (where written.action = 'update') as updated,
         count(*) filter (where written.action = 'delete' and not written.held) as deleted,
         count(*) filter (where written.held) as held
     from written
-) as counted
-cross join guard
-cross join churn
+    group by written.run_id
+) as counted on run.id = counted.run_id

@@ -5,7 +5,7 @@ delete from calimport.kept_rows as kept_rows
 using calimport.runs as runs
 inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 where
-    runs.id = %(run_id)s
+    runs.id = any(%(run_ids)s::bigint[])
     and runs.requested_start is null
     and runs.requested_end is null
     and kept_rows.calendar_id = runs.calendar_id

@@ -8,7 +8,7 @@ the ``dag_id`` :data:`DAG_ID`, which is no DAG of Airflow's, and a ``dag_run_id`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -84,8 +84,8 @@ class Operation:
         :raises PlanOutdated: a row is no longer what the plan was made from.
         """
         planned = self.planned(run_id)
-        apply_changes(self.connection, run_id, asdict(planned))
-        self.run("apply_reminders", run_id=run_id)
+        apply_changes(self.connection, [run_id], asdict(planned))
+        self.run("apply_reminders", run_ids=[run_id])
         return planned
 
     def planned(self, run_id: int) -> Counts:
@@ -126,13 +126,15 @@ def operation(
         yield Operation(connection, name, actor, clock, {row["id"]: row for row in rows})
 
 
-def apply_changes(connection: database.Connection, run_id: int, planned: dict[str, Any]) -> None:
-    """Delete, update and insert what the run's plan says, and nothing else.
+def apply_changes(connection: database.Connection, run_ids: Sequence[int], planned: Mapping[str, int]) -> None:
+    """Delete, update and insert what the plans of these runs say, and nothing else.
+
+    :param planned: rows of all plans together: deleted, updated, inserted. No plan can make up for another's.
 
     :raises PlanOutdated: a row is no longer what the plan was made from.
     """
     # Deletes first: a row that goes must not stand in the way of one that takes its identity.
     for name, expected in (("deletes", "deleted"), ("updates", "updated"), ("inserts", "inserted")):
-        changed = database.run(connection, f"apply_{name}", run_id=run_id).rowcount
+        changed = database.run(connection, f"apply_{name}", run_ids=list(run_ids)).rowcount
         if changed != planned[expected]:
             raise PlanOutdated(detail=f"{changed} {name}, {planned[expected]} planned")

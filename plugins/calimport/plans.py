@@ -105,7 +105,7 @@ def _apply_one(doing: Operation, row: dict[str, Any]) -> Counts:
             f"{row['calendar']}: rows of the plan have changed since, so it was not applied. Make a new one.",
             detail=getattr(error, "detail", type(error).__name__),
         ) from error
-    doing.run("forget_kept", run_id=run_id)
+    doing.run("forget_kept", run_ids=[run_id])
     doing.run("finish_runs", run_ids=[run_id], outcome="imported", owner=doing.key.owner, longest_fresh=LONGEST_FRESH)
     audit.record(
         doing.connection,

@@ -131,7 +131,7 @@ def _from_feed(
         if keeps_rows:
             doing.run("operations/keep", run_id=run_id)
         else:
-            doing.run("apply_notices", run_id=run_id)
+            doing.run("apply_notices", run_ids=[run_id])
     else:
         counts = doing.planned(run_id)
     held = doing.connection.execute("select held from calimport.runs where id = %s", [run_id]).fetchone()

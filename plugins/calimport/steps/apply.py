@@ -1,4 +1,4 @@
-"""Apply: exactly the planned changes, with the run's record and the calendar's state, in one transaction a calendar."""
+"""Apply: exactly the planned changes, with the run's record and the calendar's state, in one transaction a portion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from calimport import logs
 from calimport.errors import BatchFailed, LeaseLost
 from calimport.operations import apply_changes
 from calimport.steps.diff import check_newest
-from calimport.steps.runs import Run, Step, each_calendar, timed
+from calimport.steps.runs import Run, Step, each_portion, timed
 
 log = logs.logger(__name__)
 
@@ -19,31 +19,37 @@ def apply(step: Step, calendar_ids: Sequence[int]) -> None:
     :raises CalimportError: a calendar of the batch failed, in this step or before; the others are imported.
     """
 
-    def work(run: Run) -> None:
-        outcome = "planned" if run.dry_run else "imported"
-        with timed(step, run, "apply"):
-            _apply(step, run)
-        # Last, so that the record of this step is part of the finished run.
-        step.finish([run], outcome)
-        log.info("Finished %s: %s", run.name, outcome)
+    def work(runs: Sequence[Run]) -> None:
+        with timed(step, runs, "apply"):
+            _apply(step, runs)
+        # Last, so that the record of this step is part of the finished runs.
+        for outcome, is_dry in (("planned", True), ("imported", False)):
+            finished = [run for run in runs if run.dry_run == is_dry]
+            if finished:
+                step.finish(finished, outcome)
+            for run in finished:
+                log.info("Finished %s: %s", run.name, outcome)
 
-    each_calendar(step, calendar_ids, work)
+    each_portion(step, calendar_ids, work)
     _raise_failed(step, calendar_ids)
 
 
-def _apply(step: Step, run: Run) -> None:
-    check_newest(step, run)
-    if run.step != "diffed":
-        raise LeaseLost("This run has no plan to apply: it did not get through diff.")
-    planned = step.run("lock_run", run_id=run.run_id, owner=step.key.owner).fetchone()
-    if planned is None:
+def _apply(step: Step, runs: Sequence[Run]) -> None:
+    for run in runs:
+        check_newest(step, run)
+        if run.step != "diffed":
+            raise LeaseLost("This run has no plan to apply: it did not get through diff.")
+    run_ids = [run.run_id for run in runs]
+    planned = {row["id"]: row for row in step.run("lock_run", run_ids=run_ids, owner=step.key.owner)}
+    if len(planned) < len(runs):
         raise LeaseLost()
-    if not run.dry_run:
-        apply_changes(step.connection, run.run_id, planned)
-        step.run("apply_reminders", run_id=run.run_id, clock=step.clock)
-        step.run("apply_notices", run_id=run.run_id, clock=step.clock)
-        step.run("forget_kept", run_id=run.run_id)
-    step.run("clear_staging", run_ids=[run.run_id])
+    if applied := [run.run_id for run in runs if not run.dry_run]:
+        counts = {name: sum(planned[run_id][name] for run_id in applied) for name in ("deleted", "updated", "inserted")}
+        apply_changes(step.connection, applied, counts)
+        step.run("apply_reminders", run_ids=applied, clock=step.clock)
+        step.run("apply_notices", run_ids=applied, clock=step.clock)
+        step.run("forget_kept", run_ids=applied)
+    step.run("clear_staging", run_ids=run_ids)
 
 
 def _raise_failed(step: Step, calendar_ids: Sequence[int]) -> None:

@@ -40,7 +40,7 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
     venues = Venues(place for place, may_match in places.values() if may_match)
 
     def work(run: Run) -> None:
-        with timed(step, run, "normalize"):
+        with timed(step, [run], "normalize"):
             place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
             normalized, changed_alone = _normalize(step, run, placing)

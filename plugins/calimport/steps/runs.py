@@ -20,6 +20,9 @@ log = logs.logger(__name__)
 
 #: A feed that says that it stays as it is for longer is asked for again all the same.
 LONGEST_FRESH: Final = timedelta(hours=1)
+#: What is compared and applied in one transaction: calendars, and staged rows, unless one calendar alone has more.
+PORTION: Final = 100
+PORTION_ROWS: Final = 50_000
 
 
 @dataclass(frozen=True)
@@ -179,13 +182,13 @@ class Step:
         )
 
 
-def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run], None]) -> None:
+def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run], None], *, done: int = 0) -> None:
     """Do ``work`` for the open run of each calendar, each in a transaction of its own; record what fails.
 
+    :param done: how many others of the batch got through.
     :raises CalimportError: no calendar got through; the error of the one, or :class:`BatchFailed`.
     """
     errors: dict[str, CalimportError] = {}
-    done = 0
     # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
     for calendar_id in step.open(calendar_ids):
         run = step.load(calendar_id)
@@ -198,6 +201,59 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
                 work(run)
             done += 1
     raise_if_none_left(errors, done)
+
+
+def each_portion(step: Step, calendar_ids: Sequence[int], work: Callable[[Sequence[Run]], None]) -> None:
+    """Do ``work`` for the open runs of these calendars, of many in one transaction: statements are few, and commits.
+
+    Where that fails, each is done in a transaction of its own, so that it is still only the one's failure that is recorded.
+
+    :raises CalimportError: no calendar got through; the error of the one, or :class:`BatchFailed`.
+    """
+    alone = []
+    done = 0
+    for runs in _portions(step, step.open(calendar_ids)):
+        if _together(step, runs, work):
+            done += len(runs)
+        else:
+            alone += [run.calendar_id for run in runs]
+    if alone:
+        each_calendar(step, alone, lambda run: work([run]), done=done)
+
+
+def _portions(step: Step, calendar_ids: Sequence[int]) -> Iterator[list[Run]]:
+    for start in range(0, len(calendar_ids), PORTION):
+        portion: list[Run] = []
+        rows = 0
+        for run in step.load_all(calendar_ids[start : start + PORTION]):
+            if run.outcome is not None:  # meanwhile: this task may be run twice at once
+                continue
+            rows += run.rows_staged or 0
+            if portion and rows > PORTION_ROWS:
+                yield portion
+                portion, rows = [], run.rows_staged or 0
+            portion.append(run)
+        if portion:
+            yield portion
+
+
+def _together(step: Step, runs: Sequence[Run], work: Callable[[Sequence[Run]], None]) -> bool:
+    """Whether ``work`` got through for all of them at once; else nothing is done."""
+    if len(runs) == 1:
+        return False
+    ids = [run.calendar_id for run in runs]
+    if step.take(ids, renew=True) != set(ids):
+        return False
+    try:
+        with step.connection.transaction():
+            work(runs)
+    except psycopg.OperationalError:
+        raise  # the database is away: Airflow retries the task
+    except Exception as error:
+        # Whose it is, and what is to be recorded of it, is found when each is done alone.
+        log.info("%d calendars are done one by one, since not all of them get through: %r", len(runs), error)
+        return False
+    return True
 
 
 @contextmanager
@@ -223,8 +279,9 @@ def raise_if_none_left(errors: dict[str, CalimportError], left: int) -> None:
 
 
 @contextmanager
-def timed(step: Step, run: Run, name: str) -> Iterator[None]:
-    """Add the wall-clock seconds of a step to the run's record."""
+def timed(step: Step, runs: Sequence[Run], name: str) -> Iterator[None]:
+    """Add the wall-clock seconds of a step to the runs' records, in equal shares."""
     began = time.perf_counter()
     yield
-    step.run("record_seconds", run_id=run.run_id, name=name, seconds=round(time.perf_counter() - began, 4))
+    seconds = round((time.perf_counter() - began) / len(runs), 4)
+    step.run("record_seconds", run_ids=[run.run_id for run in runs], name=name, seconds=seconds)
