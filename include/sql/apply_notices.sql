@@ -11,19 +11,22 @@ with run as (
 ),
 
 no_longer_true as (
-    delete from calimport.notices as notices
-    using run
-    where
-        notices.calendar_id = run.calendar_id
-        and run.is_whole
-        and not exists (
-            select 1
-            from calimport.staged_notices as staged_notices
-            where
-                staged_notices.run_id = run.id
-                and staged_notices.code = notices.code
-                and staged_notices.subject = notices.subject
-        )
+    delete from calimport.notices
+    where id in (
+        select notices.id
+        from run
+        inner join calimport.notices as notices on run.calendar_id = notices.calendar_id
+        where
+            run.is_whole
+            and not exists (
+                select 1
+                from calimport.staged_notices as staged_notices
+                where
+                    staged_notices.run_id = run.id
+                    and staged_notices.code = notices.code
+                    and staged_notices.subject = notices.subject
+            )
+    )
 )
 
 insert into calimport.notices as notices (

@@ -22,14 +22,15 @@ with run as materialized (
         given.confirmations,
         given.confirmations_needed,
         calimport.row_configuration(calendars) as configuration
-    from unnest(
-        %(run_ids)s::bigint[],
-        %(hold_over)s::bigint[],
-        %(hold_ratio)s::double precision[],
-        %(hold_most)s::bigint[],
-        %(confirmations)s::integer[],
-        %(confirmations_needed)s::integer[]
-    ) as given (run_id, hold_over, hold_ratio, hold_most, confirmations, confirmations_needed)
+    from
+        unnest(
+            %(run_ids)s::bigint[],
+            %(hold_over)s::bigint[],
+            %(hold_ratio)s::double precision[],
+            %(hold_most)s::bigint[],
+            %(confirmations)s::integer[],
+            %(confirmations_needed)s::integer[]
+        ) as given (run_id, hold_over, hold_ratio, hold_most, confirmations, confirmations_needed)
     inner join calimport.runs as runs on given.run_id = runs.id
     inner join calimport.calendars as calendars on runs.calendar_id = calendars.id
 ),
@@ -80,7 +81,8 @@ in_window as not materialized (
 ),
 
 -- The one pass over all rows, which reads of each what tells whether it is another. Nearly all are not: from here on there
--- are only those that differ, or that one side lacks, and what else they say is read of those that change.
+-- are only those that differ, or that one side lacks, and what else they say is read of those that change, one by one
+-- (`lateral … limit 1`): the planner does not know that they are few, and would rather hash all that is staged.
 compared as materialized (
     select
         in_window.id as event_id,
@@ -96,7 +98,10 @@ compared as materialized (
         staged.start_at,
         staged.end_at,
         staged.content_hash,
-        coalesce(staged.run_id, in_window.run_id) as run_id
+        coalesce(staged.run_id, in_window.run_id) as run_id,
+        -- Told apart by these, of which the planner expects half: by nulls, of which it expects none, it would loop.
+        in_window.run_id is not null as is_known,
+        staged.run_id is not null as is_staged
     from staged
     full join in_window
         on staged.run_id = in_window.run_id and staged.uid = in_window.uid and staged.instance = in_window.instance
@@ -130,7 +135,7 @@ unmatched_staged as materialized (
         compared.content_hash
     from compared
     where
-        compared.event_id is null
+        not compared.is_known
         and not exists (
             select 1 from moved_in
             where moved_in.place = compared.place
@@ -147,7 +152,7 @@ unmatched_known as materialized (
         compared.known_end_at as end_at,
         compared.known_hash as content_hash
     from compared
-    where compared.place is null
+    where not compared.is_staged
 ),
 
 -- An event that could not be understood is not absent. Where UIDs change at every fetch, nobody knows which one it is.
@@ -273,7 +278,12 @@ alike_known as (
             order by renamed_known.id
         ) as number
     from renamed_known
-    inner join calimport.events as events on renamed_known.id = events.id
+    cross join
+        lateral (
+            select events.* from calimport.events as events
+            where events.id = renamed_known.id
+            limit 1 -- noqa: AM09
+        ) as events
     where not exists (
         select 1 from same_content
         where same_content.event_id = renamed_known.id
@@ -296,7 +306,12 @@ alike_staged as (
             order by renamed_staged.uid, renamed_staged.recurrence_id
         ) as number
     from renamed_staged
-    inner join calimport.staged_events as staged_events on renamed_staged.place = staged_events.ctid
+    cross join
+        lateral (
+            select staged_events.* from calimport.staged_events as staged_events
+            where staged_events.ctid = renamed_staged.place
+            limit 1 -- noqa: AM09
+        ) as staged_events
     where not exists (
         select 1 from same_content
         where same_content.place = renamed_staged.place
@@ -368,7 +383,7 @@ same as materialized (
         compared.place,
         false as takes_uid
     from compared
-    where compared.event_id is not null and compared.place is not null
+    where compared.is_known and compared.is_staged
     union all
     select
         moved_in.event_id,
@@ -403,8 +418,18 @@ updates as (
         to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         to_jsonb(staged_events) - 'run_id' as after
     from same
-    inner join calimport.events as events on same.event_id = events.id
-    inner join calimport.staged_events as staged_events on same.place = staged_events.ctid
+    cross join
+        lateral (
+            select events.* from calimport.events as events
+            where events.id = same.event_id
+            limit 1 -- noqa: AM09
+        ) as events
+    cross join
+        lateral (
+            select staged_events.* from calimport.staged_events as staged_events
+            where staged_events.ctid = same.place
+            limit 1 -- noqa: AM09
+        ) as staged_events
     where
         (events.content_hash <> staged_events.content_hash or same.takes_uid)
         and not exists (
@@ -431,7 +456,12 @@ inserts as (
         null::jsonb as before,
         to_jsonb(staged_events) - 'run_id' as after
     from unmatched_staged
-    inner join calimport.staged_events as staged_events on unmatched_staged.place = staged_events.ctid
+    cross join
+        lateral (
+            select staged_events.* from calimport.staged_events as staged_events
+            where staged_events.ctid = unmatched_staged.place
+            limit 1 -- noqa: AM09
+        ) as staged_events
     where
         not exists (
             select 1 from same
@@ -458,7 +488,12 @@ deletes as materialized (
         to_jsonb(events) - '{id,calendar_id,first_run_id,last_run_id}'::text[] as before,
         null::jsonb as after
     from gone
-    inner join calimport.events as events on gone.id = events.id
+    cross join
+        lateral (
+            select events.* from calimport.events as events
+            where events.id = gone.id
+            limit 1 -- noqa: AM09
+        ) as events
     where
         not exists (
             select 1 from same
@@ -591,14 +626,25 @@ written as (
     from planned
     inner join held on planned.run_id = held.run_id
     returning changes.run_id, changes.action, changes.held
+),
+
+in_plan as (
+    select
+        written.run_id,
+        count(*) filter (where written.action = 'insert') as inserted,
+        count(*) filter (where written.action = 'update') as updated,
+        count(*) filter (where written.action = 'delete' and not written.held) as deleted,
+        count(*) filter (where written.held) as held
+    from written
+    group by written.run_id
 )
 
 select
     run.id as run_id,
-    coalesce(counted.inserted, 0) as inserted,
-    coalesce(counted.updated, 0) as updated,
-    coalesce(counted.deleted, 0) as deleted,
-    coalesce(counted.held, 0) as held,
+    coalesce(in_plan.inserted, 0) as inserted,
+    coalesce(in_plan.updated, 0) as updated,
+    coalesce(in_plan.deleted, 0) as deleted,
+    coalesce(in_plan.held, 0) as held,
     guard.of_rows,
     guard.is_large_share,
     guard.is_large_number,
@@ -617,13 +663,4 @@ select
 from run
 inner join guard on run.id = guard.run_id
 inner join churn on run.id = churn.run_id
-left join (
-    select
-        written.run_id,
-        count(*) filter (where written.action = 'insert') as inserted,
-        count(*) filter (where written.action = 'update') as updated,
-        count(*) filter (where written.action = 'delete' and not written.held) as deleted,
-        count(*) filter (where written.held) as held
-    from written
-    group by written.run_id
-) as counted on run.id = counted.run_id
+left join in_plan on run.id = in_plan.run_id

@@ -15,9 +15,6 @@ from calimport.steps.runs import Run, Step, each_portion, timed
 
 #: By no more than this, or one of them is wrong; the SQL of leases has it too.
 CLOCKS_DIFFER: Final = timedelta(hours=1)
-#: For the comparison alone. What it reads of 200,000 rows is hashed in memory; a plan of this many parts is slow to compile.
-_SETTINGS: Final = ("set local work_mem = '64MB'", "set local jit = off")
-
 log = logs.logger(__name__)
 
 
@@ -52,8 +49,6 @@ def _diff(step: Step, runs: Sequence[Run]) -> Mapping[int, Mapping[str, Any]]:
     # What an earlier, unfinished try of these runs planned was never applied.
     step.connection.execute("delete from calimport.changes where run_id = any(%s)", [run_ids])
     guards = {run.run_id: Guard.of(run, step.settings) for run in runs}
-    for setting in _SETTINGS:
-        step.connection.execute(setting)
     rows = step.run(
         "diff_changes",
         run_ids=run_ids,

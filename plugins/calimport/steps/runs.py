@@ -23,6 +23,9 @@ LONGEST_FRESH: Final = timedelta(hours=1)
 #: What is compared and applied in one transaction: calendars, and staged rows, unless one calendar alone has more.
 PORTION: Final = 100
 PORTION_ROWS: Final = 50_000
+#: For their transaction. What is compared is hashed in memory; a plan of so many parts is slow to compile; and what is
+#: known of how full staging is, is old, but no table is ever to be read whole.
+_SETTINGS: Final = "set local work_mem = '64MB'; set local jit = off; set local enable_seqscan = off"
 
 
 @dataclass(frozen=True)
@@ -204,21 +207,26 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
 
 
 def each_portion(step: Step, calendar_ids: Sequence[int], work: Callable[[Sequence[Run]], None]) -> None:
-    """Do ``work`` for the open runs of these calendars, of many in one transaction: statements are few, and commits.
+    """Do ``work`` for the open runs of these calendars, of many in one transaction: few statements, few commits.
 
-    Where that fails, each is done in a transaction of its own, so that it is still only the one's failure that is recorded.
+    Where that fails, each is done in a transaction of its own, so that the one's failure is still its own.
 
     :raises CalimportError: no calendar got through; the error of the one, or :class:`BatchFailed`.
     """
+
+    def prepared(runs: Sequence[Run]) -> None:
+        step.connection.execute(_SETTINGS)
+        work(runs)
+
     alone = []
     done = 0
     for runs in _portions(step, step.open(calendar_ids)):
-        if _together(step, runs, work):
+        if _together(step, runs, prepared):
             done += len(runs)
         else:
             alone += [run.calendar_id for run in runs]
     if alone:
-        each_calendar(step, alone, lambda run: work([run]), done=done)
+        each_calendar(step, alone, lambda run: prepared([run]), done=done)
 
 
 def _portions(step: Step, calendar_ids: Sequence[int]) -> Iterator[list[Run]]:
@@ -249,8 +257,7 @@ def _together(step: Step, runs: Sequence[Run], work: Callable[[Sequence[Run]], N
             work(runs)
     except psycopg.OperationalError:
         raise  # the database is away: Airflow retries the task
-    except Exception as error:
-        # Whose it is, and what is to be recorded of it, is found when each is done alone.
+    except Exception as error:  # noqa: BLE001 - it comes again, and is recorded, when each is done alone
         log.info("%d calendars are done one by one, since not all of them get through: %r", len(runs), error)
         return False
     return True
