@@ -7,8 +7,10 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,16 @@ from psycopg import sql
 
 from calimport import copying, database
 from calimport.settings import Settings
+from calimport.steps.apply import apply
+from calimport.steps.diff import diff
+from calimport.steps.runs import PORTION_SETTINGS, RunKey, Step
 from dev import postgres
 
 PEERS = Path(__file__).parent / "peers"
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, copying.NAMES))
+_CLOCK = datetime(2026, 1, 1, tzinfo=UTC)
+#: Calendars of one task instance: 2,000 in 20 batches.
+_BATCH = 100
 _WINDOW = ("2026-01-01T00:00:00Z", "2030-01-01T00:00:00Z")
 _FILL = """
 insert into calimport.events (
@@ -27,8 +35,8 @@ insert into calimport.events (
     categories, attendees, visibility, transparency, reminders, is_recurring, content_hash, first_run_id, last_run_id
 )
 select
-    calendar_id, 'event-' || number || '@' || calendar_id || '.example.org', started.at, started.at + interval '1 hour', false,
-    'Europe/London', 'event', 'confirmed', 'Event ' || number,
+    calendar_id, 'event-' || number || '@' || calendar_id || '.example.org', started.at,
+    started.at + interval '1 hour', false, 'Europe/London', 'event', 'confirmed', 'Event ' || number,
     repeat('Some words that describe it. ', 8) || number, 'Room ' || number %% 50, '{}', '[]', 'default', 'opaque',
     '{}', false, decode(md5(number::text), 'hex'), 1, 1
 from unnest(%s::bigint[]) as calendar_id
@@ -91,11 +99,12 @@ def fill(connection: database.Connection, known: int, each: int) -> list[int]:
     return ids
 
 
-def lines_of(connection: database.Connection, calendar_id: int) -> list[str]:
-    """The calendar's rows as a later feed has them: one per cent changed, half of one gone, half of one new."""
-    query = sql.SQL("select {} from calimport.events where calendar_id = %s order by id").format(_COLUMNS)
-    lines = []
-    for number, row in enumerate(connection.execute(query, [calendar_id])):
+def lines_of(connection: database.Connection, calendar_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Calendars' rows as later feeds have them: one per cent changed, half of one gone, half of one new."""
+    query = sql.SQL("select calendar_id, {} from calimport.events where calendar_id = any(%s) order by id")
+    lines: dict[int, list[str]] = {calendar_id: [] for calendar_id in calendar_ids}
+    for number, row in enumerate(connection.execute(query.format(_COLUMNS), [list(calendar_ids)])):
+        of_calendar = lines[row.pop("calendar_id")]
         if number % 200 == 7:
             continue
         if number % 100 == 3:
@@ -103,48 +112,93 @@ def lines_of(connection: database.Connection, calendar_id: int) -> list[str]:
         elif number % 200 == 9:
             row |= {"uid": f"new-{number}", "summary": f"New {number}"}
         else:
-            lines.append(copying.line(copying.fields(row), row["content_hash"]))
+            of_calendar.append(copying.line(copying.fields(row), row["content_hash"]))
             continue
         fields = copying.fields(row)
-        lines.append(copying.line(fields, copying.content_hash(fields)))
+        of_calendar.append(copying.line(fields, copying.content_hash(fields)))
     return lines
 
 
-def measure(connection: database.Connection, calendar_id: int, lines: list[str], *, times: int = 3) -> dict[str, float]:
-    """Seconds of a bare COPY of the lines, of staging, comparing and applying them: those of the best of some times."""
+@dataclass(frozen=True)
+class Measured:
+    """One DAG run's work in PostgreSQL, beside a bare COPY of the rows that it stages."""
+
+    #: By step: copy, stage, diff, apply.
+    seconds: dict[str, float]
+    #: Bytes of write-ahead log, by step.
+    logged: dict[str, int]
+    rows: int
+    #: Share of the updates of `events` that touched no index (HOT).
+    in_place: float
+
+    @property
+    def ratio(self) -> float:
+        """Diff and apply, in times of the bare COPY."""
+        return (self.seconds["diff"] + self.seconds["apply"]) / self.seconds["copy"]
+
+
+def measure(connection: database.Connection, calendar_ids: Sequence[int]) -> Measured:
+    """Import later feeds of these calendars with the steps of an import, all that they record and commit included.
+
+    :param calendar_ids: calendars that were not measured before.
+    """
+    found = lines_of(connection, calendar_ids)
+    key = RunKey("bench", f"of {calendar_ids[0]}")
+    runs = _runs(connection, key, found)
+    rows = {runs[calendar_id]: lines for calendar_id, lines in found.items()}
     connection.execute("drop table if exists calimport.bare")
     connection.execute("create table calimport.bare (like calimport.staged_events)")
-    found = []
-    for number in range(times):
-        connection.execute("truncate calimport.bare")
-        seconds = {"copy": _copy(connection, "bare", 0, lines)}
-        run_id = _run(connection, calendar_id, number)
-        seconds["stage"] = _copy(connection, "staged_events", run_id, lines)
-        with connection.transaction(force_rollback=True):
-            began = time.perf_counter()
-            database.run(connection, "diff_changes", **_parameters(run_id)).fetchall()
-            seconds["diff"] = time.perf_counter() - began
-            began = time.perf_counter()
-            for name in ("deletes", "updates", "inserts"):
-                database.run(connection, f"apply_{name}", run_id=run_id)
-            database.run(connection, "apply_reminders", run_id=run_id, clock=_WINDOW[0])
-            seconds["apply"] = time.perf_counter() - began
-        database.run(connection, "clear_staging", run_ids=[run_id])
-        connection.execute("delete from calimport.runs where id = %s", [run_id])
-        connection.execute("vacuum calimport.staged_events")
-        found.append(seconds)
-    return min(found, key=lambda one: (one["diff"] + one["apply"]) / one["copy"])
+    step = Step(connection, key, _CLOCK, Settings())
+    batches = [calendar_ids[start : start + _BATCH] for start in range(0, len(calendar_ids), _BATCH)]
+    before = _updates(connection)
+    seconds, logged = {}, {}
+    for name, work in {
+        "copy": lambda: copy(connection, "bare", rows),
+        "stage": lambda: copy(connection, "staged_events", rows),
+        "diff": lambda: [diff(step, batch) for batch in batches],
+        "apply": lambda: [apply(step, batch) for batch in batches],
+    }.items():
+        log_began, began = _logged(connection), time.perf_counter()
+        work()
+        seconds[name] = time.perf_counter() - began
+        logged[name] = _logged(connection) - log_began
+    updates, in_place = (now - then for now, then in zip(_updates(connection), before, strict=True))
+    return Measured(seconds, logged, sum(map(len, found.values())), in_place / updates)
 
 
-def plan(connection: database.Connection, calendar_id: int, lines: list[str]) -> list[str]:
-    """The lines of EXPLAIN ANALYZE of the comparison."""
-    run_id = _run(connection, calendar_id, 99)
-    _copy(connection, "staged_events", run_id, lines)
+def plan(connection: database.Connection, calendar_ids: Sequence[int]) -> list[str]:
+    """The lines of EXPLAIN ANALYZE of one comparison of all these calendars."""
+    found = lines_of(connection, calendar_ids)
+    runs = _runs(connection, RunKey("bench", f"plan of {calendar_ids[0]}"), found)
+    copy(connection, "staged_events", {runs[calendar_id]: lines for calendar_id, lines in found.items()})
+    settings, many = Settings(), len(runs)
+    parameters = {
+        "run_ids": list(runs.values()),
+        "hold_over": [settings.hold_deletes_over] * many,
+        "hold_ratio": [settings.hold_deletes_ratio] * many,
+        "hold_most": [settings.hold_deletes_most] * many,
+        "confirmations": [0] * many,
+        "confirmations_needed": [settings.hold_confirmations] * many,
+    }
     with connection.transaction(force_rollback=True):
+        connection.execute(PORTION_SETTINGS)
         query = f"explain (analyze, costs off, timing off, buffers off) {database.sql('diff_changes')}"
-        rows = connection.execute(query.encode(), _parameters(run_id)).fetchall()
-    database.run(connection, "clear_staging", run_ids=[run_id])
+        rows = connection.execute(query.encode(), parameters).fetchall()
+    database.run(connection, "clear_staging", run_ids=list(runs.values()))
     return [str(next(iter(row.values()))) for row in rows]
+
+
+def staging_sizes(connection: database.Connection, calendar_id: int, *, cycles: int) -> list[int]:
+    """Bytes of the staging table after each of some cycles that stage and clear, under autovacuum as it comes."""
+    lines = lines_of(connection, [calendar_id])[calendar_id]
+    sizes = []
+    for run_id in range(cycles):
+        copy(connection, "staged_events", {-run_id: lines})
+        database.run(connection, "clear_staging", run_ids=[-run_id])
+        row = connection.execute("select pg_total_relation_size('calimport.staged_events') as bytes").fetchone()
+        assert row is not None
+        sizes.append(int(row["bytes"]))
+    return sizes
 
 
 def row_by_row(connection: database.Connection, rows: list[dict[str, Any]]) -> float:
@@ -194,38 +248,45 @@ def sample(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def _copy(connection: database.Connection, table: str, run_id: int, lines: list[str]) -> float:
-    pieces = [
-        "".join(f"{run_id}\t{line}\n" for line in lines[start : start + 1000]) for start in range(0, len(lines), 1000)
-    ]
+def copy(connection: database.Connection, table: str, rows: Mapping[int, Sequence[str]]) -> float:
+    """Seconds of one COPY of the lines by run."""
+    lines = [f"{run_id}\t{line}\n" for run_id, of_run in rows.items() for line in of_run]
+    pieces = ["".join(lines[start : start + 1000]) for start in range(0, len(lines), 1000)]
     query = sql.SQL("copy calimport.{} (run_id, {}) from stdin").format(sql.Identifier(table), _COLUMNS)
     began = time.perf_counter()
-    with connection.transaction(), connection.cursor() as cursor, cursor.copy(query) as copy:
+    with connection.transaction(), connection.cursor() as cursor, cursor.copy(query) as copying_in:
         for piece in pieces:
-            copy.write(piece)
+            copying_in.write(piece)
     return time.perf_counter() - began
 
 
-def _run(connection: database.Connection, calendar_id: int, number: int) -> int:
-    row = connection.execute(
+def _runs(connection: database.Connection, key: RunKey, lines: Mapping[int, Sequence[str]]) -> dict[int, int]:
+    """Runs of these calendars, as normalize leaves them; their ids by calendar."""
+    rows = connection.execute(
         "insert into calimport.runs (calendar_id, dag_id, dag_run_id, as_of, configured_at, created_at, step,"
-        " window_start, window_end) values (%s, 'bench', %s, %s, %s, %s, 'normalized', %s, %s) returning id",
-        [calendar_id, str(number), _WINDOW[0], _WINDOW[0], _WINDOW[0], *_WINDOW],
+        " fetched_at, window_start, window_end, rows_staged) select calendar_id, %s, %s, %s, %s, %s, 'normalized', %s,"
+        " %s, %s, rows from unnest(%s::bigint[], %s::integer[]) as staged (calendar_id, rows)"
+        " returning calendar_id, id",
+        [key.dag_id, key.dag_run_id, *[_CLOCK] * 4, *_WINDOW, list(lines), [len(one) for one in lines.values()]],
+    ).fetchall()
+    connection.execute(
+        "update calimport.calendars set lease_owner = %s, lease_until = %s, state = 'in_worker' where id = any(%s)",
+        [key.owner, _CLOCK + timedelta(hours=1), list(lines)],
+    )
+    return {row["calendar_id"]: row["id"] for row in rows}
+
+
+def _logged(connection: database.Connection) -> int:
+    row = connection.execute("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint as bytes").fetchone()
+    assert row is not None
+    return int(row["bytes"])
+
+
+def _updates(connection: database.Connection) -> tuple[int, int]:
+    """Updates of events so far, and those of them that touched no index."""
+    connection.execute("select pg_stat_force_next_flush()")
+    row = connection.execute(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relid = 'calimport.events'::regclass"
     ).fetchone()
     assert row is not None
-    return int(row["id"])
-
-
-def _parameters(run_id: int) -> dict[str, Any]:
-    settings = Settings()
-    return {
-        "run_id": run_id,
-        "uid_sample": None,
-        "may_hold": True,
-        "hold_over": settings.hold_deletes_over,
-        "hold_ratio": settings.hold_deletes_ratio,
-        "hold_most": 10**9,
-        "held_run_id": None,
-        "confirmations": 0,
-        "confirmations_needed": settings.hold_confirmations,
-    }
+    return row["n_tup_upd"], row["n_tup_hot_upd"]

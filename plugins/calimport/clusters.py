@@ -37,6 +37,8 @@ def refresh(connection: Connection, event_ids: Sequence[int] = (), *, most_rows:
 def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int) -> int:
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+        # However many rows were touched, theirs are found by indexes: the table is the largest that there is.
+        connection.execute("set local enable_seqscan = off")
         rows = database.run(
             connection, "clusters/find_touched", event_ids=list(event_ids), most_rows=most_rows
         ).fetchall()

@@ -54,9 +54,8 @@ def trim(connection: Connection, *, clock: datetime, settings: Settings, batch: 
     before = {days: clock - timedelta(days=days) for days in _kept(settings)}
     abandoned = database.run(connection, "maintaining/end_abandoned", clock=clock).rowcount
     staged = database.run(connection, "maintaining/trim_staging").rowcount
-    runs = _in_batches(
+    runs = _trim_runs(
         connection,
-        "maintaining/trim_runs",
         batch,
         before=before[settings.keep_runs_days],
         # What found nothing new is of less interest, and never of more.
@@ -95,6 +94,17 @@ def expand_failing(connection: Connection, *, actor: str, clock: datetime, setti
 
 def _kept(settings: Settings) -> tuple[float, ...]:
     return (settings.keep_runs_days, settings.keep_idle_runs_days, settings.keep_feeds_days)
+
+
+def _trim_runs(connection: Connection, batch: int, **before: datetime) -> int:
+    total = 0
+    after: int | None = 0
+    while after is not None:
+        found = database.run(connection, "maintaining/trim_runs", most=batch, after=after, **before).fetchone()
+        assert found is not None  # noqa: S101 - a query of counts gives one row
+        total += found["deleted"]
+        after = found["after"]
+    return total
 
 
 def _in_batches(connection: Connection, name: str, batch: int, **parameters: Any) -> int:

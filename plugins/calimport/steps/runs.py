@@ -25,7 +25,7 @@ PORTION: Final = 100
 PORTION_ROWS: Final = 50_000
 #: For their transaction. What is compared is hashed in memory; a plan of so many parts is slow to compile; and what is
 #: known of how full staging is, is old, but no table is ever to be read whole.
-_SETTINGS: Final = "set local work_mem = '64MB'; set local jit = off; set local enable_seqscan = off"
+PORTION_SETTINGS: Final = "set local work_mem = '64MB'; set local jit = off; set local enable_seqscan = off"
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def each_portion(step: Step, calendar_ids: Sequence[int], work: Callable[[Sequen
     """
 
     def prepared(runs: Sequence[Run]) -> None:
-        step.connection.execute(_SETTINGS)
+        step.connection.execute(PORTION_SETTINGS)
         work(runs)
 
     alone = []
