@@ -145,8 +145,8 @@ def tables(options: argparse.Namespace) -> Iterator[str]:
         (calendar_id,) = database.fill(connection, 20_000, 20_000)
         sizes = database.staging_sizes(connection, calendar_id, cycles=10 if options.quick else 50)
         first, most, last = (f"{size / 1e6:.0f} MB" for size in (sizes[0], max(sizes), sizes[-1]))
-        yield f"Staging and clearing 20,000 rows {len(sizes)} times on end while autovacuum looks every second: the table"
-        yield f"had {first} after the first time, {most} at most, {last} after the last."
+        yield f"Staging and clearing 20,000 rows {len(sizes)} times on end, while autovacuum looks every second: the"
+        yield f"table had {first} after the first time, {most} at most, {last} after the last."
         yield ""
         rows_of_feed = database.sample(500 if options.quick else 5000)
         one_by_one = database.row_by_row(connection, rows_of_feed)
