@@ -115,9 +115,11 @@ def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups | None:
         if uid in alone:
             outside.passed_over(uid, one.days, partial(component, one.number))
         else:
-            # The components of one UID are read together.
-            found[uid] = sorted([*found[uid], read(one.number)], key=lambda block: block.line)
+            found[uid].append(read(one.number))
     if len(alone) < len(uids):
+        # The components of one UID are read together, all in the feed's order.
+        for blocks in found.values():
+            blocks.sort(key=lambda block: block.line)
         found = dict(sorted(found.items(), key=lambda item: item[1][0].line))
 
     def near() -> Iterator[tuple[str, Members]]:
