@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from calimport import database
 from tests.importing import feed
 from tests.web import Reply
 
@@ -152,3 +153,43 @@ def test_rows_of_another_calendar_are_never_matched(importer, web):
 
     assert importer.run().updated == 12
     assert importer.rows("other", "id", "uid", "xmin") == before
+
+
+@pytest.mark.parametrize("title", ["Talk {}", "Busy"], ids=["each another", "all the same"])
+@pytest.mark.parametrize("rename", ["as they were", "retold"])
+def test_what_it_costs_to_know_renamed_events_again_grows_with_their_number_alone(
+    importer, web, monkeypatch, title, rename
+):
+    """By the rows that PostgreSQL looks at in vain: pairs of all with all would be a million."""
+    many, looked_at = 1000, []
+    run = database.run
+
+    def explained(connection, name, /, **parameters):
+        if name == "diff_changes":
+            with connection.transaction(force_rollback=True):
+                query = f"explain (analyze, timing off, format json) {database.sql(name)}"
+                (row,) = connection.execute(query.encode(), parameters).fetchall()
+            looked_at.append(sum(in_vain(row["QUERY PLAN"][0]["Plan"])))
+        return run(connection, name, **parameters)
+
+    def events(fetch: int) -> list[str]:
+        retold = [f"DESCRIPTION:{fetch}"] if rename == "retold" else []
+        return [event(f"{fetch}-{number}", title.format(number), 19, *retold) for number in range(many)]
+
+    importer.add("club", web.feed(Reply(feed(*events(0)))))
+    importer.run()
+    before = {row[0] for row in ids(importer)}
+    # As autovacuum does within a minute.
+    importer.connection.execute("analyze calimport.events")
+    web.feed(Reply(feed(*events(1))))
+    monkeypatch.setattr(database, "run", explained)
+    importer.run()
+    assert {row[0] for row in ids(importer)} == before
+    assert len(looked_at) == 1
+    assert looked_at[0] < 20 * many
+
+
+def in_vain(plan: dict) -> list[float]:
+    """Pairs of rows that each part of a plan has looked at and that did not fit."""
+    found = [plan.get("Rows Removed by Join Filter", 0) * plan.get("Actual Loops", 1)]
+    return found + [pairs for part in plan.get("Plans", []) for pairs in in_vain(part)]

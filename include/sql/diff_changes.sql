@@ -249,13 +249,21 @@ renamed_staged as materialized (
     )
 ),
 
-same_content as materialized (
+by_content as materialized (
     select
         renamed_known.id as event_id,
-        renamed_staged.run_id,
-        renamed_staged.place
+        renamed_known.start_at as known_start_at,
+        renamed_known.end_at as known_end_at,
+        renamed_staged.place,
+        renamed_staged.uid,
+        renamed_staged.recurrence_id,
+        renamed_staged.start_at,
+        renamed_staged.end_at,
+        coalesce(renamed_known.run_id, renamed_staged.run_id) as run_id,
+        renamed_known.run_id is not null as is_known,
+        renamed_staged.run_id is not null as is_staged
     from renamed_known
-    inner join renamed_staged
+    full join renamed_staged
         on
             renamed_known.run_id = renamed_staged.run_id
             and renamed_known.content_hash = renamed_staged.content_hash
@@ -264,75 +272,86 @@ same_content as materialized (
 
 alike_known as (
     select
-        renamed_known.id,
-        renamed_known.run_id,
-        renamed_known.start_at,
-        renamed_known.end_at,
+        by_content.event_id,
+        by_content.run_id,
+        by_content.known_start_at as start_at,
+        by_content.known_end_at as end_at,
         jsonb_build_array(events.recurrence_id, events.summary, events.location) as said,
         row_number() over (
             partition by
-                renamed_known.run_id,
-                renamed_known.start_at,
-                renamed_known.end_at,
+                by_content.run_id,
+                by_content.known_start_at,
+                by_content.known_end_at,
                 jsonb_build_array(events.recurrence_id, events.summary, events.location)
-            order by renamed_known.id
+            order by by_content.event_id
         ) as number
-    from renamed_known
+    from by_content
     cross join
         lateral (
             select events.* from calimport.events as events
-            where events.id = renamed_known.id
+            where events.id = by_content.event_id
             limit 1 -- noqa: AM09
         ) as events
-    where not exists (
-        select 1 from same_content
-        where same_content.event_id = renamed_known.id
-    )
+    where not by_content.is_staged
 ),
 
 alike_staged as (
     select
-        renamed_staged.place,
-        renamed_staged.run_id,
-        renamed_staged.start_at,
-        renamed_staged.end_at,
+        by_content.place,
+        by_content.run_id,
+        by_content.start_at,
+        by_content.end_at,
         jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location) as said,
         row_number() over (
             partition by
-                renamed_staged.run_id,
-                renamed_staged.start_at,
-                renamed_staged.end_at,
+                by_content.run_id,
+                by_content.start_at,
+                by_content.end_at,
                 jsonb_build_array(staged_events.recurrence_id, staged_events.summary, staged_events.location)
-            order by renamed_staged.uid, renamed_staged.recurrence_id
+            order by by_content.uid, by_content.recurrence_id
         ) as number
-    from renamed_staged
+    from by_content
     cross join
         lateral (
             select staged_events.* from calimport.staged_events as staged_events
-            where staged_events.ctid = renamed_staged.place
+            where staged_events.ctid = by_content.place
             limit 1 -- noqa: AM09
         ) as staged_events
-    where not exists (
-        select 1 from same_content
-        where same_content.place = renamed_staged.place
-    )
+    where not by_content.is_known
 ),
 
-renamed as materialized (
-    select * from same_content
-    union all
+-- A full join, here as above, compares each row with one other, however many say the same.
+alike as materialized (
     select
-        alike_known.id,
+        alike_known.event_id,
         alike_known.run_id,
-        alike_staged.place
+        alike_staged.place,
+        alike_known.run_id is not null as is_known,
+        alike_staged.run_id is not null as is_staged
     from alike_known
-    inner join alike_staged
+    full join alike_staged
         on
             alike_known.run_id = alike_staged.run_id
             and alike_known.start_at = alike_staged.start_at
             and alike_known.end_at = alike_staged.end_at
             and alike_known.said = alike_staged.said
             and alike_known.number = alike_staged.number
+),
+
+renamed as materialized (
+    select
+        by_content.event_id,
+        by_content.run_id,
+        by_content.place
+    from by_content
+    where by_content.is_known and by_content.is_staged
+    union all
+    select
+        alike.event_id,
+        alike.run_id,
+        alike.place
+    from alike
+    where alike.is_known and alike.is_staged
 ),
 
 -- Most of the calendar has other UIDs. The first time rows take them, as after a move to another provider. When the next
