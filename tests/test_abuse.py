@@ -97,7 +97,48 @@ FEEDS: dict[str, tuple[Callable[[], str], dict[str, object]]] = {
     "a million parameters": (lambda: one("ATTENDEE" + ";A=b" * 1_000_000 + ":mailto:x@example.org"), {"rows": 1}),
     "a million attendees": (
         lambda: one("\n".join(f"ATTENDEE;CN=N{i}:mailto:a{i}@example.org" for i in range(1_000_000))),
-        {"rows": 1},
+        {"rows": 1, "notices": 1},
+    ),
+    "a million categories": (
+        lambda: one("CATEGORIES:" + ",".join(map(str, range(1_000_000)))),
+        {"rows": 1, "notices": 1},
+    ),
+    "a million lines of categories": (
+        lambda: one("\n".join(f"CATEGORIES:c{i}" for i in range(1_000_000))),
+        {"rows": 1, "notices": 1},
+    ),
+    "a million X-properties": (lambda: one("\n".join(f"X-A{i};B=c:d" for i in range(1_000_000))), {"rows": 1}),
+    "as many lines of attendees as a feed may have": (
+        lambda: one("ATTENDEE:mailto:a\n" * 4_999_900),
+        {"rows": 1, "notices": 1},
+    ),
+    "as many bytes as a feed may have, in the shortest of lines": (
+        lambda: one("X-A:b\n" * (128 * 1024 * 1024 // 6 - 100)),
+        {"error": "FeedTooLarge"},
+    ),
+    "a thousand attendees on every minute": (
+        lambda: one(
+            "RRULE:FREQ=MINUTELY\n" + "\n".join(f"ATTENDEE;CN=N{i}:mailto:a{i}@example.org" for i in range(1000))
+        ),
+        {"rows": 2000, "notices": 1},
+    ),
+    "a million different alarms": (
+        lambda: one("".join(f"BEGIN:VALARM\nTRIGGER:-PT{i}M\nEND:VALARM\n" for i in range(1_000_000))),
+        {"rows": 1, "notices": 1},
+    ),
+    "ten thousand alarms on every minute": (
+        lambda: one(
+            "RRULE:FREQ=MINUTELY\n" + "".join(f"BEGIN:VALARM\nTRIGGER:-PT{i}M\nEND:VALARM\n" for i in range(10_000))
+        ),
+        {"notices": 2},
+    ),
+    "a megabyte of text on every second": (
+        lambda: one("RRULE:FREQ=SECONDLY\nDESCRIPTION:" + "word " * 200_000),
+        {"error": "FeedTooLarge"},
+    ),
+    "a title of a megabyte on an event that nobody can read": (
+        lambda: one("DTSTART:again\nSUMMARY:again\nDESCRIPTION:\n", f"DTSTART:soon\nSUMMARY:{'x' * 1_000_000}\n"),
+        {"rows": 0, "notices": 1},
     ),
     "a million EXDATEs": (lambda: one("RRULE:FREQ=DAILY\nEXDATE:" + moments(1_000_000)), {}),
     "a million RDATEs": (lambda: one("RDATE:" + moments(1_000_000)), {}),

@@ -84,6 +84,10 @@ CONTENT: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS if col
 #: the rows that gain by it.
 ADDED: Final = frozenset({"reminder_methods"})
 
+#: What is kept of a list, from its beginning. Real events have hundreds at most; Google allows 200 attendees and five
+#: reminders.
+MOST: Final = {"attendees": 1000, "categories": 1000, "reminders": 50}
+
 STATUSES: Final = ("confirmed", "tentative", "cancelled")
 VISIBILITIES: Final = ("default", "public", "private", "confidential")
 TRANSPARENCIES: Final = ("opaque", "transparent")

@@ -42,6 +42,8 @@ _WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _WHERE_TEXT_BEGINS: Final = 4096
 #: Rewritten at every request by Google, Meetup and others (RFC 5545, 3.8.7): no part of what a feed says.
 VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE)
+#: A line takes memory however short it is; those of real feeds have 30 bytes and more.
+MOST_LINES: Final = 5_000_000
 #: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
 _C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 _LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
@@ -67,13 +69,15 @@ def clean(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024
     :raises FeedIsWebPage: it is HTML.
     :raises FeedUnparsable: it is something else than iCalendar.
     :raises FeedTruncated: a VCALENDAR begins and does not end.
-    :raises FeedTooLarge: it decompresses to more than ``max_bytes``.
+    :raises FeedTooLarge: it decompresses to more than ``max_bytes``, or has more than :data:`MOST_LINES` lines.
     """
     if content.startswith(_GZIP):
         content = _gunzip(content, max_bytes)
     if not content or content.isspace():
         raise FeedEmpty()
     content = _clean(_to_utf_8(content, content_type))
+    if content.count(b"\n") > MOST_LINES:
+        raise FeedTooLarge(detail=f"over {MOST_LINES} lines")
     return content if _is_plain(content) else _whole(content.decode(), content_type).encode()
 
 

@@ -9,14 +9,17 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport import copying, frame, online, privacy, reminders, sources
+from calimport.errors import FeedTooLarge
 from calimport.garbage import no_collection
 from calimport.placing import Placing
 from calimport.privacy import Privacy
 from calimport.settings import Settings
-from calimport.sources.base import Notice, ParseContext, Parsed
+from calimport.sources.base import Notice, ParseContext, Parsed, quoted
 from calimport.text import link, markdown, plain, readable, storable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 #: Columns whose text comes from the source as it is, beside those that have a treatment of their own.
@@ -24,6 +27,11 @@ _READ: Final = ("timezone", "source_event_id", "source_series_id")
 _READ_WITHIN: Final = ("categories", "organizer", "creator", "attendees")
 _LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
+#: How a notice calls what a list had, where that was more than is kept.
+_TOO_MANY: Final = {"attendees": "{} attendees", "categories": "{} categories", "reminders": "more than 50 reminders"}
+#: Characters of all rows of a feed in a window. Each date has the whole text of its event, so that a few kilobytes on
+#: every minute would be gigabytes.
+MOST_WRITTEN: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
     """The uniform frame of a feed.
 
     :raises FeedInvalid: the feed as a whole cannot be read. Single events that cannot are notices.
+    :raises FeedTooLarge: it has more than :data:`MOST_WRITTEN` to say: long texts on many dates.
     """
     with no_collection():
         return _normalized(sources.load(kind).parse(feed, context), context, meaning)
@@ -68,12 +77,21 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
 def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Normalized:
     completion = _Completion(meaning, context.timezone)
     rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
-    kept = [_as_kept(row, meaning) for row in rows if _keeps_hidden(meaning) or not _is_hidden(row, meaning)]
-    unique = {(row["uid"], row["recurrence_id"]): row for row in kept}
-    ordered = sorted(unique.values(), key=lambda row: (row["start_at"], row["uid"], row["recurrence_id"] or ""))
-    lines = [_written(row) for row in ordered]
-    notices = merge_notices([*parsed.notices, *_hidden_notices(rows, meaning), *completion.notices(ordered)])
-    return Normalized(ordered, lines, replace(parsed, occurrences=[]), notices)
+    unique: dict[tuple[str, str | None], tuple[dict[str, Any], str]] = {}
+    room = MOST_WRITTEN
+    for row in rows:
+        if _keeps_hidden(meaning) or not _is_hidden(row, meaning):
+            kept = _as_kept(row, meaning)
+            unique[kept["uid"], kept["recurrence_id"]] = kept, (line := _written(kept))
+            room -= len(line)
+            if room < 0:
+                raise FeedTooLarge(detail=f"over {MOST_WRITTEN} characters in its dates")
+    ordered = sorted(
+        unique.values(), key=lambda one: (one[0]["start_at"], one[0]["uid"], one[0]["recurrence_id"] or "")
+    )
+    kept_rows, lines = [row for row, _ in ordered], [line for _, line in ordered]
+    notices = merge_notices([*parsed.notices, *_hidden_notices(rows, meaning), *completion.notices(kept_rows)])
+    return Normalized(kept_rows, lines, replace(parsed, occurrences=[]), notices)
 
 
 def merge_notices(notices: list[Notice]) -> list[Notice]:
@@ -99,6 +117,10 @@ class _Completion:
         self._storable, self._readable = cache(storable), cache(readable)
         self._online = cache(online.find)
         self._unresolved: dict[tuple[str, str | None], str] = {}
+        #: What a list became, by its id: all dates of an event share one.
+        self._lists: dict[int, tuple[Any, Any]] = {}
+        #: UID and column → the most that one of the event's rows had in it, where that was too many.
+        self._cut: dict[tuple[str, str], int] = {}
 
     def row(self, given: dict[str, Any]) -> dict[str, Any]:
         location = _parts(given["location"])
@@ -126,15 +148,45 @@ class _Completion:
         for name in _READ:
             if value := given[name]:
                 completed[name] = self._readable(value)
+        for name, most in frame.MOST.items():
+            if (count := len(completed[name])) > most:
+                key = completed["uid"], name
+                self._cut[key] = max(count, self._cut.get(key, 0))
         for name in _READ_WITHIN:
             if value := given[name]:
-                completed[name] = readable(value)
+                completed[name] = self._read_within(name, value)
+        for name in ("reminders", "reminder_methods"):
+            completed[name] = completed[name][: frame.MOST["reminders"]]
         if where.unresolved:
             self._unresolved[completed["uid"], completed["recurrence_id"]] = where.unresolved
         return completed
 
+    def _read_within(self, name: str, value: Any) -> Any:
+        """What dates share is read once, and as much of it as is kept."""
+        known = self._lists.get(id(value))
+        if known is None:
+            known = self._lists[id(value)] = (
+                value,
+                readable(value[: frame.MOST[name]] if name in frame.MOST else value),
+            )
+        return known[1]
+
     def notices(self, rows: list[dict[str, Any]]) -> list[Notice]:
-        """One for each location of these rows in which no address was found; not for one that is not kept."""
+        """Of these rows, which are kept: lists that were too long, and locations in which no address was found."""
+        return [*self._too_long(rows), *self._without_address(rows)]
+
+    def _too_long(self, rows: list[dict[str, Any]]) -> Iterator[Notice]:
+        told = dict[tuple[str, str], str]()
+        for row in rows if self._cut else ():
+            for name in frame.MOST:
+                if row[name] and (row["uid"], name) in self._cut:
+                    told.setdefault((row["uid"], name), row["summary"] or row["uid"])
+        for (uid, name), title in told.items():
+            had = _TOO_MANY[name].format(self._cut[uid, name])
+            message = f"The event {quoted(title)} has {had}; the first {frame.MOST[name]} were kept."
+            yield Notice(f"too_many_{name}", message, subject=uid)
+
+    def _without_address(self, rows: list[dict[str, Any]]) -> list[Notice]:
         found = (self._unresolved.get((row["uid"], row["recurrence_id"])) for row in rows if row["location"])
         return [
             Notice(

@@ -42,6 +42,8 @@ _VALUES: Final = re.compile(r":[^\n]*+")
 _TOLD: Final = DATED | DATING
 #: Longer ones than any program writes around its events are read each time.
 _LONGEST_KNOWN: Final = 100_000
+#: Characters; a longer event is read by the reference, which takes less memory for each of its lines.
+_LONGEST_BLOCK: Final = 1_000_000
 _URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -232,7 +234,7 @@ class Reader:
         return self._clean(text, line) or self._by_reference(text, line)
 
     def _clean(self, text: str, line: int) -> Block | None:
-        if self._has_blank_lines and "\n\n" in text:
+        if len(text) > _LONGEST_BLOCK or (self._has_blank_lines and "\n\n" in text):
             return None
         if "\n " in text:
             text = text.replace("\n ", "")

@@ -14,6 +14,7 @@ from calimport.windows import Window, WindowRequest
 
 #: Bytes. An entry of a B-tree takes at most a third of a page, 2,704 bytes.
 _LONGEST_UID: Final = 1000
+_LONGEST_NAME: Final = 100
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,11 @@ class Parsed:
     #: iCalendar: how many VEVENTs the feed has, and how many of them were read line by line.
     components: int = 0
     read_by_reference: int = 0
+
+
+def quoted(name: str) -> str:
+    """A title or UID in quotation marks for a sentence, its beginning where it is long."""
+    return repr(name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…")
 
 
 def bounded_uid(uid: str) -> str:

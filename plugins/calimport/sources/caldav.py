@@ -19,11 +19,11 @@ from hashlib import sha256
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from calimport.errors import FeedIncomplete, FeedUnparsable
+from calimport.errors import FeedIncomplete, FeedTooLarge, FeedUnparsable
 from calimport.fetching import Http
-from calimport.icalendar_text import meaning_hash
+from calimport.icalendar_text import MOST_LINES, meaning_hash
 from calimport.json_text import canonical
-from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed, bounded_uid
+from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed, bounded_uid, quoted
 from calimport.sources.caldav_changes import DATA, changes, texts
 from calimport.sources.caldav_collection import Collection, Dav, find
 from calimport.sources.caldav_xml import APPLE, CALDAV, DAV, multistatus, query
@@ -89,12 +89,15 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     """The occurrences in the window. A member that cannot be read becomes a notice; the others stand.
 
     :raises FeedUnparsable: these are not the bytes that ``fetch`` makes.
+    :raises FeedTooLarge: there are too many lines.
     """
     # A task that only fetches needs none of these.
     from calimport.rfc5545.content_lines import Component, read
     from calimport.sources.ics_reading import damage
 
     document = _document(feed)
+    if sum(text.count("\n") for text in document["resources"].values()) > MOST_LINES:
+        raise FeedTooLarge(detail=f"over {MOST_LINES} lines")
     calendars: list[Component] = []
     notices: list[Notice] = []
     for path, text in sorted(document["resources"].items()):
@@ -179,5 +182,5 @@ def _uid(text: str) -> str:
 
 def _unreadable(uid: str, path: str) -> Notice:
     name = uid or path.rsplit("/", 1)[-1]
-    message = f"The event {name!r} could not be understood and was left as it was: it is no whole calendar entry"
+    message = f"The event {quoted(name)} could not be understood and was left as it was: it is no whole calendar entry"
     return Notice("event_unreadable", message, subject=uid, keeps_uid=True)

@@ -18,7 +18,7 @@ from calimport.rfc5545.content_lines import read
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import Steps
 from calimport.rfc5545.series import Occurrence, expand
-from calimport.sources.base import Notice, bounded_uid
+from calimport.sources.base import Notice, bounded_uid, quoted
 from calimport.windows import Window
 from calimport.zones import Zones
 
@@ -85,7 +85,7 @@ def guesses(series: Event, uid: str, name: str | None) -> list[Notice]:
     """
     notices = []
     if notes := list(dict.fromkeys(series.notes)):
-        message = f"The event {name or uid!r} was read with a guess: {'; '.join(notes)[:500]}."
+        message = f"The event {quoted(name or uid)} was read with a guess: {'; '.join(notes)[:500]}."
         notices.append(Notice("event_guessed", message, subject=uid, keeps_uid=series.incomplete))
     for tzid, zone in series.doubtful_zones.items():
         code = "timezone_unknown" if zone.evidence in ("calendar", "default") else "timezone_guessed"
@@ -94,7 +94,7 @@ def guesses(series: Event, uid: str, name: str | None) -> list[Notice]:
 
 
 def too_often(uid: str, name: str | None, most: int) -> Notice:
-    message = f"The event {name or uid!r} has more than {most} dates in the window; the rest were left out."
+    message = f"The event {quoted(name or uid)} has more than {most} dates in the window; the rest were left out."
     return Notice("too_many_occurrences", message, subject=uid, keeps_uid=True)
 
 

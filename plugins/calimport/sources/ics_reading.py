@@ -18,7 +18,7 @@ from calimport.rfc5545.components import Component, Property, said
 from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import BUDGET, Steps
-from calimport.sources.base import Notice, ParseContext, bounded_uid
+from calimport.sources.base import Notice, ParseContext, bounded_uid, quoted
 from calimport.sources.ics_outside import Outside
 from calimport.sources.ics_rows import text
 from calimport.sources.ics_skim import Skim
@@ -188,7 +188,7 @@ def guesses(events: Sequence[Event], uid: str) -> Iterator[Notice]:
     """What was read by a guess: of one event, or of a time zone for all that name it."""
     notes = list(dict.fromkeys(note for one in events for note in one.notes))
     if notes:
-        message = f"The event {_name(events[0].payload, uid)!r} was read with a guess: {'; '.join(notes)[:500]}."
+        message = f"The event {_name(events[0].payload, uid)} was read with a guess: {'; '.join(notes)[:500]}."
         yield Notice("event_guessed", message, subject=uid, keeps_uid=any(one.incomplete for one in events))
     for one in events:
         for tzid, zone in one.doubtful_zones.items():
@@ -201,12 +201,12 @@ def unreadable(uid: str, component: Component, error: Exception) -> Notice:
     if not isinstance(error, ValueError):
         log.error("An event could not be expanded", exc_info=error)
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    message = f"The event {_name(component, uid)!r} could not be understood and was left as it was: {reason}"
+    message = f"The event {_name(component, uid)} could not be understood and was left as it was: {reason}"
     return Notice("event_unreadable", message, subject=uid, keeps_uid=True)
 
 
 def too_often(uid: str, component: Component, most: int) -> Notice:
-    message = f"The event {_name(component, uid)!r} has more than {most} dates in the window; the rest were left out."
+    message = f"The event {_name(component, uid)} has more than {most} dates in the window; the rest were left out."
     return Notice("too_many_occurrences", message, subject=uid, keeps_uid=True)
 
 
@@ -222,7 +222,7 @@ def single_ends(events: Sequence[Event], spans: Sequence[tuple[datetime, datetim
 
 def _name(component: Component, uid: str) -> str:
     private = (text(component, "CLASS") or "").upper() in _PRIVATE
-    return (None if private else text(component, "SUMMARY")) or uid or "without a name"
+    return quoted((None if private else text(component, "SUMMARY")) or uid or "without a name")
 
 
 def _made_up_uid(component: Component) -> str:

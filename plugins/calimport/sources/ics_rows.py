@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from calimport import reminders
-from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
+from calimport.frame import MOST, STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.rfc5545.escaping import split_list, unescape
 from calimport.rfc5545.values import date_or_time, duration
 from calimport.text import richer
@@ -35,12 +35,14 @@ def rows(
     :param since: the window's start, an instant in UTC; an alarm of a series for an earlier one is past.
     """
     said: dict[int, dict[str, Any]] = {}
+    alarms: dict[int, _Alarms] = {}
     starts = _starts_of_series(found, zone)
     made = []
     for one in found:
         event: Component = one.event.payload
         if (of_event := said.get(id(event))) is None:
             of_event = said[id(event)] = _said(event, color)
+            alarms[id(event)] = _Alarms(event, starts.get(id(event)), since)
         start_at, end_at = one.span(zone)
         made.append(
             {
@@ -54,7 +56,7 @@ def rows(
                 "end_date": one.end if one.all_day else None,
                 "timezone": one.event.timezone,
                 "timezone_source": one.event.timezone_source,
-                **_reminders(event, start_at, end_at, starts.get(id(event)), since),
+                **alarms[id(event)].at(start_at, end_at),
                 "is_recurring": one.recurrence_id is not None,
             }
         )
@@ -87,7 +89,7 @@ def _said(event: Component, color: str | None) -> dict[str, Any]:
         "categories": [name for one in given.get("CATEGORIES", ()) for name in split_list(one.value)],
         "organizer": _person(event.first("ORGANIZER")),
         "creator": None,
-        "attendees": [_person(one, status=True) for one in given.get("ATTENDEE", ())],
+        "attendees": _people(given.get("ATTENDEE", [])),
         "visibility": _choice(given, "CLASS", VISIBILITIES, "default"),
         "transparency": _choice(given, "TRANSP", TRANSPARENCIES, "opaque"),
         "color": text(event, "COLOR") or color,
@@ -113,10 +115,22 @@ _METHODS: Final = {"DISPLAY": "popup", "EMAIL": "email", "AUDIO": "audio"}
 _MOST_REPEATS: Final = 20
 
 
-def _reminders(
-    event: Component, start: datetime, end: datetime, starts: Sequence[datetime] | None, since: datetime
-) -> dict[str, Any]:
-    """Instants and methods of the event's VALARMs (RFC 5545, 3.6.6).
+class _Trigger(NamedTuple):
+    """When an alarm reminds: so long from the start or the end, or at an instant; and again after each pause."""
+
+    method: str
+    first: datetime | timedelta
+    is_from_end: bool
+    pauses: tuple[timedelta, ...]
+
+    def instants(self, start: datetime, end: datetime) -> list[datetime]:
+        away = self.first
+        first = away if isinstance(away, datetime) else (end if self.is_from_end else start) + away
+        return [first + pause for pause in self.pauses]
+
+
+class _Alarms:
+    """The VALARMs of an event (RFC 5545, 3.6.6), read once for all of its dates.
 
     An alarm at an instant is there once, also in a series (3.8.6.3): it belongs to the first of ``starts`` that is not
     before it. One that was before the window is past, so that it does not move from date to date with the window.
@@ -124,27 +138,34 @@ def _reminders(
     An alarm that cannot be read reminds of nothing; the event stands. So does one with ACTION:NONE, by which Apple
     says that the calendar's defaults are not wanted.
     """
-    alarms = list(event.walk("VALARM")) if event.components else []
-    found = []
-    for alarm in alarms:
-        action = (text(alarm, "ACTION") or "").strip().upper()
-        # An alarm about being somewhere (RFC 9074, 8) has a trigger that says nothing.
-        if action == "NONE" or alarm.first("PROXIMITY"):
-            continue
-        try:
-            instants, is_absolute = _instants(alarm, start, end)
-        except (ValueError, OverflowError):
-            continue
-        if (
-            is_absolute
-            and starts is not None
-            and not (since <= instants[0] <= start == _first_from(starts, instants[0]))
-        ):
-            continue
-        found += [(at, _METHODS.get(action, "popup")) for at in instants]
-    if not alarms:
-        return {"reminders": [], "reminder_methods": None}
-    return reminders.columns(found)
+
+    def __init__(self, event: Component, starts: Sequence[datetime] | None, since: datetime) -> None:
+        alarms = list(event.walk("VALARM")) if event.components else []
+        self._says_nothing = not alarms
+        #: Those of each date; more than are kept of them say only that there are too many.
+        self._relative: dict[_Trigger, None] = {}
+        #: The others by the date that they belong to; None: the only one.
+        self._absolute: dict[datetime | None, list[_Trigger]] = {}
+        for trigger in filter(None, map(_trigger, alarms)):
+            if not isinstance(trigger.first, datetime):
+                if len(self._relative) <= MOST["reminders"]:
+                    self._relative[trigger] = None
+            elif starts is None:
+                self._absolute.setdefault(None, []).append(trigger)
+            elif since <= trigger.first and (start := _first_from(starts, trigger.first)):
+                self._absolute.setdefault(start, []).append(trigger)
+
+    def at(self, start: datetime, end: datetime) -> dict[str, Any]:
+        """``reminders`` and ``reminder_methods`` of a date."""
+        if self._says_nothing:
+            return {"reminders": [], "reminder_methods": None}
+        found = []
+        for trigger in (*self._relative, *self._absolute.get(None, ()), *self._absolute.get(start, ())):
+            try:
+                found += [(at, trigger.method) for at in trigger.instants(start, end)]
+            except OverflowError:  # outside of the years 1 to 9999
+                continue
+        return reminders.columns(found)
 
 
 def _first_from(starts: Sequence[datetime], at: datetime) -> datetime | None:
@@ -153,29 +174,39 @@ def _first_from(starts: Sequence[datetime], at: datetime) -> datetime | None:
     return starts[where] if where < len(starts) else None
 
 
-def _instants(alarm: Component, start: datetime, end: datetime) -> tuple[list[datetime], bool]:
-    """The trigger (3.8.6.3), relative to start or end or absolute, and REPEAT times DURATION after it (3.8.6.2).
-
-    And whether it is absolute.
-    """
+def _trigger(alarm: Component) -> _Trigger | None:
+    """The trigger (3.8.6.3), relative to start or end or absolute, and REPEAT times DURATION after it (3.8.6.2)."""
+    action = (text(alarm, "ACTION") or "").strip().upper()
     trigger = alarm.first("TRIGGER")
-    if trigger is None:
-        return [], False
-    is_absolute = False
-    if trigger.value.lstrip("+-").upper().startswith("P"):
-        away = duration(trigger.value, [])
-        related = (trigger.parameter("RELATED") or "").upper()
-        first = (end if related == "END" else start) + timedelta(away.days) + away.exact
-    elif isinstance(at := date_or_time(trigger.value, []), datetime):
-        first, is_absolute = instant(at, _UTC), True
-    else:
-        return [], False
-    repeats, pause = _number(alarm, "REPEAT"), alarm.first("DURATION")
-    if pause is None or not repeats or repeats < 0:
-        return [first], is_absolute
-    each = duration(pause.value, [])
-    pauses = (count * (timedelta(each.days) + each.exact) for count in range(min(repeats, _MOST_REPEATS) + 1))
-    return [first + one for one in pauses], is_absolute
+    # An alarm about being somewhere (RFC 9074, 8) has a trigger that says nothing.
+    if trigger is None or action == "NONE" or alarm.first("PROXIMITY"):
+        return None
+    first: datetime | timedelta
+    try:
+        if trigger.value.lstrip("+-").upper().startswith("P"):
+            away = duration(trigger.value, [])
+            first = timedelta(away.days) + away.exact
+        elif isinstance(at := date_or_time(trigger.value, []), datetime):
+            first = instant(at, _UTC)
+        else:
+            return None
+        repeats, pause = _number(alarm, "REPEAT"), alarm.first("DURATION")
+        pauses: tuple[timedelta, ...] = (timedelta(),)
+        if pause is not None and repeats and repeats > 0:
+            each = duration(pause.value, [])
+            pauses = tuple(
+                count * (timedelta(each.days) + each.exact) for count in range(min(repeats, _MOST_REPEATS) + 1)
+            )
+    except (ValueError, OverflowError):
+        return None
+    is_from_end = (trigger.parameter("RELATED") or "").upper() == "END"
+    return _Trigger(_METHODS.get(action, "popup"), first, is_from_end, pauses)
+
+
+def _people(addresses: list[Property]) -> list[dict[str, str | None] | None]:
+    """Those that are kept; the others are only counted."""
+    kept = addresses[: MOST["attendees"]]
+    return [*(_person(one, status=True) for one in kept), *[None] * (len(addresses) - len(kept))]
 
 
 def _person(address: Property | None, *, status: bool = False) -> dict[str, str | None] | None:

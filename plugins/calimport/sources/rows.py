@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from calimport.frame import STATUSES, TRANSPARENCIES, VISIBILITIES
 from calimport.reminders import METHODS
-from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid
+from calimport.sources.base import Notice, ParseContext, Parsed, bounded_uid, quoted
 from calimport.windows import instant
 from calimport.zones import iana_name
 
@@ -140,7 +140,7 @@ def unreadable(uid: str, title: str | None, error: Exception) -> Notice:
     """The notice for an item that was not understood; rows of its UID are not taken as gone."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     name = title or uid or "without a name"
-    message = f"The event {name!r} could not be understood and was left as it was: {reason}"
+    message = f"The event {quoted(name)} could not be understood and was left as it was: {reason}"
     return Notice("event_unreadable", message, subject=bounded_uid(uid), keeps_uid=True)
 
 
