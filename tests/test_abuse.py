@@ -35,7 +35,7 @@ from calimport import json_text, xml_text
 from calimport.errors import CalimportError
 from calimport.icalendar_text import decode
 from calimport.normalizing import Meaning, normalize
-from calimport.sources import json_ld
+from calimport.sources import json_ld, ticketsolve
 from calimport.sources.base import ParseContext
 from calimport.windows import Window
 
@@ -50,7 +50,11 @@ def page(content):
     found, damaged = json_ld.read([content.decode()], "https://example.org/")
     return {"rows": len(found), "notices": damaged}
 
-readers = {"ics": ics, "json": json_text.loads, "xml": xml_text.loads, "page": page}
+def listing(content):
+    # Looked at before anything else: a page where a list is due.
+    return {"is_page": ticketsolve._IS_PAGE.match(content) is not None}
+
+readers = {"listing": listing, "ics": ics, "json": json_text.loads, "xml": xml_text.loads, "page": page}
 try:
     found = readers[sys.argv[3]](sys.stdin.buffer.read())
     print(json.dumps(found if isinstance(found, dict) else {}))
@@ -87,6 +91,12 @@ def many(count: int, lines: Callable[[int], str]) -> str:
 
 def moments(count: int) -> str:
     return ",".join(f"{1950 + i % 150}{1 + i % 12:02}{1 + i % 28:02}T{i % 24:02}{i % 60:02}00Z" for i in range(count))
+
+
+def offset(given: str) -> str:
+    """A VTIMEZONE whose only offset is this."""
+    observance = f"BEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0100\nTZOFFSETTO:{given}\nEND:STANDARD\n"
+    return f"BEGIN:VTIMEZONE\nTZID:Z\n{observance}END:VTIMEZONE\n"
 
 
 EVERY_SECOND = "RRULE:FREQ=SECONDLY"
@@ -173,6 +183,10 @@ FEEDS: dict[str, tuple[Callable[[], str], dict[str, object]]] = {
         ),
         {"rows": 1},
     ),
+    "an offset of a million blanks": (
+        lambda: one("", "DTSTART;TZID=Z:20261119T100000\n").replace(HEAD, HEAD + offset(f"UTC{' ' * 1_000_000}x")),
+        {"rows": 1},
+    ),
     "tags a hundred thousand deep": (
         lambda: one("DESCRIPTION:" + "<div>" * 100_000 + "x" + "</div>" * 100_000),
         {"rows": 1},
@@ -216,6 +230,7 @@ DOCUMENTS: dict[str, tuple[str, Callable[[], bytes], dict[str, object]]] = {
         lambda: b"<a " + b" ".join(b'a%d="b"' % i for i in range(1_000_000)) + b"/>",
         {},
     ),
+    "a million blanks where a list is due": ("listing", lambda: b" " * DEEP + b"x", {"is_page": False}),
     "JSON-LD a hundred thousand deep": (
         "page",
         lambda: b'{"a":' * 100_000 + b"1" + b"}" * 100_000,

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _TICK: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
 #: 3.3.14, and what is written instead: ``+1:00``, ``0100``, ``+1``, ``UTC+01:00``.
-_OFFSET: Final = re.compile(r"(?:UTC|GMT)?\s*([+\-−]?)\s*(\d\d?)(?::?(\d\d))?(?::?(\d\d))?", re.IGNORECASE | re.ASCII)
+_OFFSET: Final = re.compile(
+    r"(?:UTC|GMT)?+\s*+([+\-−]?)\s*+(\d\d?)(?::?(\d\d))?(?::?(\d\d))?", re.IGNORECASE | re.ASCII
+)
 #: Clocks change some times a year; rules that say more cost much and mean nothing.
 _FREQUENCIES: Final = frozenset({"YEARLY", "MONTHLY"})
 

@@ -27,7 +27,7 @@ RETAINS_PAST: Final = False
 
 #: Times have an offset as a rule; the box offices are British and Irish, whose clocks agree.
 _ZONE: Final = "Europe/London"
-_IS_PAGE: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
+_IS_PAGE: Final = re.compile(rb"\s*+(?:\xef\xbb\xbf)?+\s*+<(?:!doctype html|html|head|body)\b", re.IGNORECASE)
 #: The name of a document that may hold shows, and just now holds none.
 _IS_LIST: Final = re.compile("show|venue|event|ticket|feed")
 _BLANKS: Final = re.compile(r"(?<!\s)\s++(?=[+-]\d\d:?\d\d$)|(?<!\s)\s*+(?=UTC$)")
