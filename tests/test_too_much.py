@@ -1,4 +1,4 @@
-"""What is kept of long lists, and of long texts on many dates: from whichever source, the same at each import."""
+"""What is kept of long lists, of long texts on many dates, and of odd UIDs: from each source, always the same."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from calimport.normalizing import Meaning, Normalized, normalize
 from calimport.privacy import Privacy
 from calimport.sources.base import ParseContext
 from calimport.sources.caldav import parse as parse_caldav
+from calimport.text import storable
 from calimport.windows import Window
 from tests.importing import feed
 from tests.web import Reply
@@ -218,3 +219,18 @@ def test_the_window_does_not_change_which_alarms_a_date_has():
             normalize(series, kind="ics", context=later, meaning=Meaning()).rows}  # fmt: skip
     assert part
     assert part.items() < whole.items()
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "a\ud800b", "a\x85b"])
+@pytest.mark.parametrize("kind", ["google", "microsoft", "caldav"])
+def test_an_event_that_nobody_can_read_is_known_by_the_uid_that_its_row_has(kind, odd):
+    """PostgreSQL stores neither NUL nor half a character: a row's UID is without them, and so is the notice's."""
+    documents = {
+        "google": {"calendar": {}, "colors": {}, "events": [{"id": odd, "iCalUID": odd, "summary": odd, "start": {}}]},
+        "microsoft": {"calendar": {}, "events": [{"id": odd, "subject": odd}]},
+        "caldav": {"collection": {}, "resources": {"/a.ics": f"BEGIN:VCALENDAR\nUID:{odd}"}},
+    }
+    (notice,) = read(kind, json.dumps(documents[kind]).encode()).notices
+
+    assert (notice.subject, notice.keeps_uid) == (storable(odd), True)
+    assert notice.message.isprintable()

@@ -90,8 +90,16 @@ def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Norm
         unique.values(), key=lambda one: (one[0]["start_at"], one[0]["uid"], one[0]["recurrence_id"] or "")
     )
     kept_rows, lines = [row for row, _ in ordered], [line for _, line in ordered]
-    notices = merge_notices([*parsed.notices, *_hidden_notices(rows, meaning), *completion.notices(kept_rows)])
-    return Normalized(kept_rows, lines, replace(parsed, occurrences=[]), notices)
+    found = [*map(_storable, parsed.notices), *_hidden_notices(rows, meaning), *completion.notices(kept_rows)]
+    uids = frozenset(uid if uid.isprintable() else storable(uid) for uid in parsed.uids)
+    return Normalized(kept_rows, lines, replace(parsed, occurrences=[], uids=uids), merge_notices(found))
+
+
+def _storable(notice: Notice) -> Notice:
+    """With the UID as rows have it, or those would be taken as gone, and a text that PostgreSQL takes."""
+    if notice.subject.isprintable() and notice.message.isprintable():
+        return notice
+    return replace(notice, subject=storable(notice.subject), message=readable(notice.message))
 
 
 def merge_notices(notices: list[Notice]) -> list[Notice]:
