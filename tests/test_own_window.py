@@ -230,3 +230,26 @@ def test_a_run_that_was_never_given_its_calendars_is_a_failed_one(importer, two)
 
     assert result.failed == ["b"]
     assert (importer.state("b")["state"], leases(importer)[1]) == ("in_queue", "calendar_import/live")
+
+
+def test_what_only_touches_the_window_is_not_its_own(importer, web):
+    """Rows that end where the window starts, or start where it ends, stay, whatever the feed says of them."""
+    touching = (
+        "UID:before\nSUMMARY:Before\nDTSTART;VALUE=DATE:20261118",
+        "UID:until\nSUMMARY:Until\nDTSTART:20261118T220000Z\nDTEND:20261119T000000Z",
+        "UID:from\nSUMMARY:From\nDTSTART:20261120T000000Z\nDTEND:20261120T010000Z",
+        "UID:point\nSUMMARY:Point\nDTSTART:20261120T000000Z",
+        "UID:after\nSUMMARY:After\nDTSTART;VALUE=DATE:20261120",
+    )
+    within = ("UID:point-within\nSUMMARY:Within\nDTSTART:20261119T000000Z", "UID:day\nDTSTART;VALUE=DATE:20261119")
+    importer.add("a", web.feed(Reply(feed(*touching, *within)), "/a.ics"), timezone="UTC")
+    importer.run()
+    before = importer.rows("a", "id", "uid", "xmin")
+    day = {"window_start": "2026-11-19", "window_end": "2026-11-20"}
+
+    importer.run(calendars=["a"], force=True, **day)
+    assert importer.rows("a", "id", "uid", "xmin") == before
+
+    web.feed(Reply(feed("UID:other\nDTSTART:20261125T100000Z")), "/a.ics")
+    importer.run(calendars=["a"], force=True, **day)
+    assert [row for row in before if row[1] not in ("point-within", "day")] == importer.rows("a", "id", "uid", "xmin")
