@@ -329,3 +329,15 @@ def test_a_calendar_with_too_many_dates_brings_no_more_than_its_share_and_says_s
     assert importer.one("select count(*) from calimport.notices join calimport.calendars on calendars.id = calendar_id"
                         " where calendars.name = 'bad'") > 0  # fmt: skip
     assert importer.rows("good", "summary") == [("Choir",)]
+
+
+def test_what_travels_is_counted_before_it_is_decompressed(importer, web):
+    """Not compressed, without a length and without an end: no more is read than may travel."""
+    importer.settings = Settings(
+        fetch_attempts=1, allowed_networks=LOOPBACK, max_bytes=1_000_000, max_decompressed_bytes=100_000_000
+    )
+    importer.add("bad", web.feed(Reply(b"X:" + b"0" * 60_000 + b"\n", endless=True), "/bad.ics"))
+    importer.run()
+
+    assert importer.state("bad")["error_class"] == "FeedTooLarge"
+    assert importer.one("select bytes_received from calimport.runs") < 2_000_000

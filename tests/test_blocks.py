@@ -165,7 +165,7 @@ def test_dirt_in_an_event_outside_of_the_window_is_not_passed_over(seed):
 
 
 def test_events_outside_of_the_window_are_passed_over_where_many_are_alike():
-    content = clean("\n".join(uniform(random.Random(1))).encode())  # noqa: S311
+    content = clean("\n".join(uniform(random.Random(1))).encode())  # noqa: S311 - it has to be repeatable
     found = layout(content)
     skim = Skim(outside := Outside(WEEKS, Zones([], ZoneInfo("UTC"), "default", WEEKS), AS_OF))
     reader = Reader(found)
