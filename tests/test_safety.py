@@ -26,6 +26,7 @@ from calimport.steps.extract import extract
 from calimport.steps.normalize import normalize
 from calimport.steps.plan import group
 from calimport.steps.report import judge, report
+from calimport.steps.runs import Step
 from calimport.undoing import undo
 from tests.importing import Importer, feed
 from tests.loopback import LOOPBACK
@@ -422,6 +423,25 @@ def test_a_lease_that_has_run_out_may_be_taken_and_the_old_run_applies_nothing(i
 
     assert [uid for _, uid, *_ in before] == ["past", "one", "three"]
     assert snapshot(importer) == before
+
+
+def test_a_lease_that_is_lost_once_apply_has_begun_is_noticed_under_the_lock(importer, web, monkeypatch):
+    calendar_id = importer.add("club", web.feed(Reply(BASE)))
+    importer.plan("stuck")
+    stuck = importer.step("stuck")
+    for task in (extract, normalize, diff):
+        task(stuck, [calendar_id])
+    real = Step.run
+
+    def run(step, name, **parameters):
+        if name == "lock_run":
+            step.connection.execute("update calimport.calendars set lease_owner = 'another run'")
+        return real(step, name, **parameters)
+
+    monkeypatch.setattr(Step, "run", run)
+    with pytest.raises(LeaseLost):
+        apply(stuck, [calendar_id])
+    assert importer.rows("club", "uid") == []
 
 
 def test_a_plan_made_before_somebody_else_held_the_calendar_is_not_applied(importer, web):
