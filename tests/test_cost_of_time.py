@@ -60,7 +60,8 @@ def test_thousands_of_costly_events_share_one_store():
     patience = Patience(WINDOW)
     taken = 0
     for _ in range(5000):
-        with pytest.raises(TooManySteps), patience.steps() as steps:
+        steps = patience.steps()
+        with pytest.raises(TooManySteps):
             steps.take(steps.left + 1)
         taken += steps.taken
 
