@@ -5,7 +5,12 @@
 with waiting as (
     select
         runs.id,
-        sum(runs.inserted + runs.updated) over (order by runs.id) - runs.inserted - runs.updated as rows_before
+        -- Runs of the first schemas have no counts.
+        coalesce(
+            sum(coalesce(runs.inserted, 0) + coalesce(runs.updated, 0))
+                over (order by runs.id rows between unbounded preceding and 1 preceding),
+            0
+        ) as rows_before
     from calimport.runs as runs
     where runs.outcome = 'imported' and not runs.clustered
 ),
