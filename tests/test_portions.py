@@ -191,7 +191,7 @@ def test_portions_are_bounded_by_calendars_and_by_rows(importer, web, counted, m
     diff(step, ids)
     assert counted == [4, 4, 3]
 
-    monkeypatch.setattr(runs, "PORTION", 100)
+    monkeypatch.setattr(runs, "PORTION", 250)
     monkeypatch.setattr(runs, "PORTION_ROWS", 2 * len(MANY))
     counted.clear()
     diff(step, ids)

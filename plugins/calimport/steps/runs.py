@@ -21,7 +21,7 @@ log = logs.logger(__name__)
 #: A feed that says that it stays as it is for longer is asked for again all the same.
 LONGEST_FRESH: Final = timedelta(hours=1)
 #: What is compared and applied in one transaction: calendars, and staged rows, unless one calendar alone has more.
-PORTION: Final = 100
+PORTION: Final = 250
 PORTION_ROWS: Final = 50_000
 #: For their transaction. What is compared is hashed in memory; a plan of so many parts is slow to compile; and what is
 #: known of how full staging is, is old, but no table is ever to be read whole.
