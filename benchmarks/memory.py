@@ -134,8 +134,8 @@ def report() -> Iterator[str]:
             yield row(str(number), f"batch{number}", number, 20)
         yield from _head("one feed", "rows in the window")
         for size in (1, 10, 50):
-            for label, days in (("in 25", 7), ("each", 800)):
-                yield row(f"{size} MB | one event {label}", f"feed{size}d{days}", 1, events_of(size), days)
+            for label, days in (("one event in 25", 7), ("every event", 800)):
+                yield row(f"{size} MB | {label}", f"feed{size}d{days}", 1, events_of(size), days)
         yield from _head("feeds of 10 MB in one batch")
         for number in (1, 4, 16, 32):
             yield row(str(number), f"large{number}", number, events_of(10))
