@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
+from calimport.rfc5545 import blocks
 from calimport.sources.ics_changes import changes
 from calimport.steps import changed
 from tests.importing import feed
+from tests.test_blocks import DIRT
 from tests.web import Reply
 
 #: Apple gives each alarm a UID, the same for each event that was copied.
@@ -196,6 +198,41 @@ def test_what_is_rewritten_at_every_request_is_no_change():
     assert found.uids == {"event-3@test"}
     assert b"SUMMARY:Event three" in found.after
     assert found.after.count(b"BEGIN:VEVENT") == found.before.count(b"BEGIN:VEVENT") == 1
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed):
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    before = feed(*(event(number) for number in range(30)))
+    assert blocks.parts(before) is not None
+    lines = before.decode().split("\n")
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(lines))
+        what = chance.random()
+        if what < 0.6:
+            lines.insert(at, chance.choice([*DIRT, "DESCRIPTION;ENCODING=QUOTED-PRINTABLE:=41", "\ufeff"]))
+        elif what < 0.8:
+            del lines[at]
+        else:
+            lines.insert(chance.randrange(len(lines)), lines[at])
+    after = "\n".join(lines).encode()
+    known = changes(before, after, apart=True)
+    assert known == changes(before, after)
+    assert known is None or blocks.parts(after) is not None
+
+
+def test_whether_each_event_can_be_read_by_itself_is_remembered(importer, both):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    serve(*events[:-1], event(39) + "\nEND:VCALENDAR\nBEGIN:VCALENDAR")
+    serve(*events)
+    serve(*events[:-1], event(39, SUMMARY="Another title"))
+    remembered = "select events_apart from calimport.runs where calendar_id = %s order by id"
+    found = importer.connection.execute(remembered, [importer.state("changed")["id"]]).fetchall()
+    assert [row["events_apart"] for row in found] == [True, False, True, True]
+    assert len(taken) == 1
+    check_same(importer)
 
 
 def test_a_calendar_that_says_something_else_of_itself_is_read_as_a_whole():

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from calimport.steps.mirrors import decompressed
 from tests.airflow_home import DAG, NOON, Home, new_calimport, new_metadata, run_airflow
 from tests.importing import feed
 from tests.web import Reply, serve
@@ -61,7 +62,7 @@ class Left:
 
 
 def tables(host: str, name: str) -> dict[str, str]:
-    """Every table of a database, all its rows as one text; bytes that zlib reads are read."""
+    """Every table of a database, all its rows as one text; those of feeds are read."""
     found = {}
     with psycopg.connect(host=host, user="postgres", dbname=name) as connection:
         listed = connection.execute(
@@ -85,7 +86,7 @@ def _is_text(path: Path) -> bool:
 
 def _inflated(value: bytes) -> str:
     try:
-        return zlib.decompress(value).decode("utf-8", "replace")
+        return decompressed(value).decode("utf-8", "replace")
     except zlib.error:
         return value.decode("latin-1")
 

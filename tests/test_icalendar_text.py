@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import random
 
 import pytest
 
+from calimport import icalendar_text
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTruncated, FeedUnparsable
-from calimport.icalendar_text import decode, meaning_hash
+from calimport.icalendar_text import clean, decode, meaning_hash
 
 TEXT = "BEGIN:VCALENDAR\nSUMMARY:Žižkov – Café 😀\nEND:VCALENDAR\n"
 CRLF = TEXT.replace("\n", "\r\n")
@@ -133,3 +135,35 @@ def test_much_of_a_kind_is_refused_as_little_of_it(content):
 def test_the_meaning_leaves_out_what_is_rewritten_at_every_request(text, same):
     first, second = (one.encode() for one in (text.rstrip("\n"), "A:1\nB:2"))
     assert (meaning_hash(first) == meaning_hash(second)) is same
+
+
+#: What pieces are cut at, and what they might tear apart.
+BITS = (
+    b"A:1",
+    b"DTSTAMP:1",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\r\r\n",
+    b"\r\0\n",
+    MARK,
+    "ï»¿".encode(),
+    "é😀\x85".encode(),
+    b"\xe9",
+    b"\n 2",
+)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_feed_is_the_same_in_whatever_pieces_it_is_cleaned(seed, monkeypatch):
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    events = [b"".join(chance.choices(BITS, k=chance.randrange(9))) for _ in range(9)]
+    content = b"".join(b"BEGIN:VEVENT\r\n%b\r\nEND:VEVENT\r\n" % event for event in events)
+    content = b"BEGIN:VCALENDAR\r\n%bEND:VCALENDAR\r\n" % content
+    at_once = clean(content)
+    monkeypatch.setattr(icalendar_text, "_AT_ONCE", chance.randrange(40))
+    in_pieces = clean(content)
+    assert in_pieces == at_once
+    hashed = meaning_hash(in_pieces)
+    monkeypatch.undo()
+    assert meaning_hash(at_once) == hashed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from datetime import timedelta
 
 import psycopg
@@ -324,7 +325,23 @@ def test_a_mirror_whose_base_is_lost_is_built_again(importer, google):
     assert importer.run().unchanged == 1
 
 
-@pytest.mark.parametrize("damage", [b"", b"x\x9c\x03\x00\x00\x00\x00\x01"])
+def test_feeds_that_were_stored_as_zlib_writes_them_are_still_read(importer, google):
+    importer.run()
+    for row in importer.connection.execute("select content_hash, body from calimport.feed_contents").fetchall():
+        older = zlib.compress(mirrors.decompressed(row["body"]))
+        importer.connection.execute(
+            "update calimport.feed_contents set body = %s where content_hash = %s", [older, row["content_hash"]]
+        )
+    edit(google)
+    asked(google)
+
+    result = importer.run()
+
+    assert (result.updated, result.failed) == (1, [])
+    assert asked(google) != [None]
+
+
+@pytest.mark.parametrize("damage", [b"", b"x\x9c\x03\x00\x00\x00\x00\x01", b"\x28\xb5\x2f\xfd\x00"])
 def test_a_mirror_that_cannot_be_read_fails_once_and_is_built_again(importer, google, damage):
     importer.run()
     before = importer.rows("team", "id", "xmin")

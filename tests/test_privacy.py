@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from calimport import frame, privacy
 from calimport.cli import main
 from calimport.errors import ConfigurationError, CredentialsMissing
 from calimport.privacy import BUSY, BUSY_KEEPS, FIELDS, POLICIES, RULES, Privacy, busy, digest
+from calimport.steps.mirrors import decompressed
 from tests.importing import Importer, feed
 from tests.web import Reply
 
@@ -243,8 +243,8 @@ def places_of_marker(importer: Importer) -> list[str]:
         )
         for row in importer.connection.execute(query):
             raw = bytes(row["raw"]) if isinstance(row["raw"], bytes | memoryview) else b""
-            if raw.startswith(b"\x78"):
-                raw = zlib.decompress(raw)
+            if column["column_name"] == "body":
+                raw = decompressed(raw)
             if MARKER in (row["text"] or "") or MARKER.encode() in raw:
                 found.append(f"{column['table_name']}.{column['column_name']}")
                 break

@@ -3,7 +3,8 @@
 select
     -- The time that the retention was measured from.
     greatest(runs.as_of, runs.fetched_at) as as_of,
-    runs.feed_retention
+    runs.feed_retention,
+    runs.events_apart
 from calimport.runs as runs
 where
     runs.id = (

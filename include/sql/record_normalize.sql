@@ -7,7 +7,8 @@ with run as (
         quarantined = %(quarantined)s,
         published_from = %(published_from)s,
         published_until = %(published_until)s,
-        feed_retention = %(feed_retention)s
+        feed_retention = %(feed_retention)s,
+        events_apart = %(events_apart)s
     where runs.id = %(run_id)s
     returning runs.id
 )

@@ -49,10 +49,11 @@ VOLATILE: Final = re.compile(rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED)[:;][^\n]*+(?
 MOST_LINES: Final = 5_000_000
 #: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
 _C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
-_LONE_RETURN: Final = re.compile(rb"\r(?!\n)")
-#: C1 controls, which mean nothing in any, as UTF-8.
+_LONE_RETURN: Final = re.compile(rb"\r[^\n]")
+#: C1 controls, which mean nothing in any, as UTF-8; and how each begins, which is found faster.
 _C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
-#: Byte order marks: each of several files that a script joins brings its own, some encoded twice. Both end in this byte.
+_BEGIN_OF_C1: Final = 0xC2
+#: Byte order marks: each of several files that a script joins brings its own, some encoded twice. Both end in one byte.
 _MARKS: Final = ("\ufeff".encode(), "\u00ef\u00bb\u00bf".encode())
 _END_OF_MARKS: Final = 0xBF
 #: What is made of so many bytes stays in the processor's cache; megabytes at once take two to four times as long.
@@ -81,7 +82,13 @@ def clean(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024
         content = _gunzip(content, max_bytes)
     if not content or content.isspace():
         raise FeedEmpty()
-    content = b"".join(map(_clean, _pieces(_to_utf_8(content, content_type), b"\n")))
+    if wide := _wide(content):
+        encoding, start = wide
+        content = content[start:].decode(encoding, errors="replace").encode()
+    try:
+        content = _cleaned(content)
+    except UnicodeDecodeError:
+        content = _cleaned(_to_utf_8(content, content_type))
     if len(content) > MOST_LINES and content.count(b"\n") > MOST_LINES:
         raise FeedTooLarge(detail=f"over {MOST_LINES} lines")
     return content if _is_plain(content) else _whole(content.decode(), content_type).encode()
@@ -142,19 +149,30 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
     return inflated
 
 
+def _cleaned(content: bytes) -> bytes:
+    return b"".join(map(_clean, _pieces(content, b"\n")))
+
+
 def _clean(lines: bytes) -> bytes:
-    """UTF-8 without marks and controls, its lines ended by LF; CRCRLF is CRLF written by a Windows program as text."""
-    if _LONE_RETURN.search(lines) is None:
+    """UTF-8 without marks and controls, its lines ended by LF; CRCRLF is CRLF written by a Windows program as text.
+
+    :raises UnicodeDecodeError: it is no UTF-8.
+    """
+    has_others = not lines.isascii()
+    if has_others:
+        lines.decode()
+    if not lines.endswith(b"\r") and _LONE_RETURN.search(lines) is None:
         lines = lines.translate(None, _C0 + b"\r")
     else:
         lines = lines.translate(None, _C0)
         lines = lines.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if lines.isascii():
-        return lines
-    if _END_OF_MARKS in lines:
-        for mark in _MARKS:
-            lines = lines.replace(mark, b"")
-    return _C1.sub(b"", lines)
+    if has_others:
+        if _END_OF_MARKS in lines:
+            for mark in _MARKS:
+                lines = lines.replace(mark, b"")
+        if _BEGIN_OF_C1 in lines:
+            lines = _C1.sub(b"", lines)
+    return lines
 
 
 def _pieces(content: bytes, end: bytes) -> Iterator[bytes]:
@@ -168,11 +186,7 @@ def _pieces(content: bytes, end: bytes) -> Iterator[bytes]:
 
 
 def _to_utf_8(content: bytes, content_type: str) -> bytes:
-    if wide := _wide(content):
-        encoding, start = wide
-        return content[start:].decode(encoding, errors="replace").encode()
-    if _is_utf_8(content):
-        return content
+    """What is no UTF-8 as it."""
     joined = _SPLIT_CHARACTER.sub(b"", content)
     if _is_utf_8(joined):
         return joined
@@ -181,9 +195,7 @@ def _to_utf_8(content: bytes, content_type: str) -> bytes:
 
 def _is_utf_8(content: bytes) -> bool:
     try:
-        for piece in _pieces(content, b"\n"):
-            if not piece.isascii():
-                piece.decode()
+        content.decode()
     except UnicodeDecodeError:
         return False
     return True

@@ -30,6 +30,7 @@ set
     published_from = planned.published_from,
     published_until = planned.published_until,
     feed_retention = planned.feed_retention,
+    events_apart = planned.events_apart,
     rows_staged = planned.rows_staged,
     quarantined = planned.quarantined,
     held_of = planned.held_of,

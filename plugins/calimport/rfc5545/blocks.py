@@ -40,8 +40,10 @@ _HEAD: Final = re.compile(r"([A-Z][A-Z0-9-]*+)((?:;(?:[^\":;]++|\"[^\"]*+\")*+)*
 _VALUES: Final = re.compile(r":[^\n]*+")
 #: Whose values show whether they are clean.
 _TOLD: Final = DATED | DATING
-#: Longer ones than any program writes around its events are read each time.
+#: Longer ones than any program writes around its events are read each time, …
 _LONGEST_KNOWN: Final = 100_000
+#: … and so are longer heads of an event, and alarms.
+_LONGEST_KNOWN_PART: Final = 2000
 #: Characters; a longer event is read by the reference, which takes less memory for each of its lines.
 _LONGEST_BLOCK: Final = 1_000_000
 _URI: Final = re.compile(r"[ \t]*[A-Za-z][A-Za-z0-9+.-]*:")
@@ -179,19 +181,24 @@ def pieces(content: bytes) -> list[bytes]:
     return content.split(_BEGIN)
 
 
-def body(piece: bytes) -> bytes:
-    """Of a piece the lines of its event."""
-    return piece.rpartition(_END)[0]
+def events_between(content: bytes, start: int, end: int) -> int:
+    """How many events begin there."""
+    return content.count(_BEGIN, start, end)
 
 
-def rests(pieces: list[bytes]) -> list[bytes]:
-    """What is behind events, where there is anything."""
-    return [piece.rpartition(_END)[2] for piece in pieces[1:] if not piece.endswith(_END)]
+def around(pieces: list[bytes]) -> list[bytes]:
+    """What is before the first event, and behind others, where there is anything."""
+    return [pieces[0], *(piece.rpartition(_END)[2] for piece in pieces[1:] if not piece.endswith(_END))]
 
 
-def joined(around: list[bytes], bodies: Iterable[bytes]) -> bytes:
-    """A feed of these events, within what is around those of another one."""
-    events = b"".join(_BEGIN + body + _END for body in bodies)
+def ends_a_calendar(piece: bytes) -> bool:
+    """Whether the calendar ends behind the event of this piece, or in what is no event."""
+    return b"\nEND:VCALENDAR" in piece.rpartition(_END)[2]
+
+
+def joined(around: list[bytes], pieces: list[bytes], numbers: Iterable[int]) -> bytes:
+    """A feed of the events of these numbers, within what is around all."""
+    events = b"".join(_BEGIN + pieces[number].rpartition(_END)[0] + _END for number in sorted(numbers))
     return around[0] + events + b"".join(around[1:])
 
 
@@ -224,7 +231,6 @@ class Reader:
         #: Something in a block is not only the block's own affair.
         self.is_lost = False
         self._has_blank_lines, self._has_tabs = layout.has_blank_lines, layout.has_tabs
-        self._heads: dict[str, Head | None] = {}
         self._shapes: dict[str, Shape | None] = {}
         self._alarms: dict[str, Component | None] = {}
 
@@ -254,7 +260,8 @@ class Reader:
         try:
             shape = self._shapes[written]
         except KeyError:
-            shape = self._shapes[written] = self._shape(written.split("\n"))
+            make = _known_shape if len(written) <= _LONGEST_KNOWN_PART else _shape
+            shape = self._shapes[written] = make(written)
         if shape is None:
             return None
         lines = text.split("\n")
@@ -266,33 +273,12 @@ class Reader:
 
     def _alarm(self, text: str) -> Component | None:
         """A VALARM; most events of a feed have the same, and nothing changes it."""
-        if text not in self._alarms:
-            roots = read(f"BEGIN:VALARM\n{text}\nEND:VALARM\n")
-            clean = len(roots) == 1 and not (roots[0].damage or roots[0].repairs or roots[0].components)
-            self._alarms[text] = roots[0] if clean else None
-        return self._alarms[text]
-
-    def _shape(self, written: list[str]) -> Shape | None:
-        """What heads mean together; None where a component with them has to be looked at line by line."""
-        heads = []
-        for one in written:
-            try:
-                head = self._heads[one]
-            except KeyError:
-                head = self._heads[one] = _head(one)
-            if head is None:
-                return None
-            heads.append(head)
-        first: dict[str, int] = {}
-        for number, head in enumerate(heads):
-            if first.setdefault(head.name, number) != number and head.name in SINGLE:
-                return None
-        doubtful = [
-            (number, len(written[number]), head)
-            for number, head in enumerate(heads)
-            if head.parameters or head.name in _TOLD
-        ]
-        return Shape(tuple(heads), tuple(map(len, written)), first, tuple(doubtful))
+        try:
+            return self._alarms[text]
+        except KeyError:
+            make = _known_alarm if len(text) <= _LONGEST_KNOWN_PART else _alarm
+            found = self._alarms[text] = make(text)
+            return found
 
     def _by_reference(self, text: str, line: int) -> Block:
         roots = read(f"BEGIN:VCALENDAR\nBEGIN:VEVENT\n{text}\nEND:VEVENT\nEND:VCALENDAR\n", first_line=line - 1)
@@ -303,6 +289,36 @@ class Reader:
             self.is_lost = True
             return Block(line, None, [], [], Component("VEVENT", line))
         return Block(line, None, [], [], calendar.components[0])
+
+
+def _alarm(text: str) -> Component | None:
+    roots = read(f"BEGIN:VALARM\n{text}\nEND:VALARM\n")
+    clean = len(roots) == 1 and not (roots[0].damage or roots[0].repairs or roots[0].components)
+    return roots[0] if clean else None
+
+
+def _shape(written: str) -> Shape | None:
+    """What heads mean together; None where a component with them has to be looked at line by line."""
+    lines = written.split("\n")
+    heads = []
+    for one in lines:
+        head = _head(one)
+        if head is None:
+            return None
+        heads.append(head)
+    first: dict[str, int] = {}
+    for number, head in enumerate(heads):
+        if first.setdefault(head.name, number) != number and head.name in SINGLE:
+            return None
+    doubtful = [
+        (number, len(lines[number]), head) for number, head in enumerate(heads) if head.parameters or head.name in _TOLD
+    ]
+    return Shape(tuple(heads), tuple(map(len, lines)), first, tuple(doubtful))
+
+
+#: What feeds of one program have in common is understood once for all of them.
+_known_alarm = lru_cache(maxsize=256)(_alarm)
+_known_shape = lru_cache(maxsize=256)(_shape)
 
 
 def _head(written: str) -> Head | None:

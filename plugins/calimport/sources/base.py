@@ -125,6 +125,8 @@ class Parsed:
     #: iCalendar: how many VEVENTs the feed has, and how many of them were read line by line.
     components: int = 0
     read_by_reference: int = 0
+    #: iCalendar: whether each VEVENT can be read by itself (:mod:`calimport.rfc5545.blocks`); None: nobody looked.
+    events_apart: bool | None = None
 
 
 def quoted(name: str) -> str:

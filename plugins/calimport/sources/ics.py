@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -75,9 +76,10 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     found = layout(feed) if context.blocks else None
     groups = blocks_by_uid(found, context) if found is not None and not cancels(found.calendar) else None
     if found is not None and groups is not None:
-        return _parsed([found.calendar], groups, context, notices)
+        return replace(_parsed([found.calendar], groups, context, notices), events_apart=True)
     calendars = read(feed.decode())
-    return parse_calendars(calendars, context, [*damage(calendars), *notices])
+    parsed = parse_calendars(calendars, context, [*damage(calendars), *notices])
+    return replace(parsed, events_apart=False if context.blocks else None)
 
 
 def parse_calendars(

@@ -29,65 +29,93 @@ class Changes(NamedTuple):
     components: int
 
 
-def changes(before: bytes, after: bytes) -> Changes | None:
+def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | None:
     """What differs between two versions of a feed; None where all of it has to be read.
 
     :param before: an earlier version, as :func:`calimport.icalendar_text.clean` leaves it; ``after``: the later one.
+    :param apart: it is known that ``before`` is laid out so that each VEVENT can be read by itself.
     """
-    new = blocks.parts(after)
-    if new is None:
+    if not apart and blocks.parts(before) is None:
         return None
-    # What stands in `after` too is laid out as it is there; the rest is looked at below.
-    old_pieces = blocks.pieces(before)
-    if [old_pieces[0], *blocks.rests(old_pieces)] != new.around:
+    old, new = blocks.pieces(before), blocks.pieces(after)
+    around = blocks.around(old)
+    if blocks.around(new) != around or not blocks.ends_a_calendar(new[-1]):
         return None
-    both = old_pieces, new.pieces
-    differing = _differing(*both) or _differing(_said(before), _said(after))
+    differing = _in_place(old, new) or _moved(old, new) or _moved(*map(_said, (old, new)))
     if differing is None:
         return None
     lines: set[bytes] = set()
-    for pieces, numbers in zip(both, differing, strict=True):
+    for pieces, numbers in zip((old, new), differing, strict=True):
         for number in numbers:
             found = _uid_lines(pieces[number])
             if not found:
                 return None
             # Those of its alarms too: that may be an event too many.
             lines.update(found)
-    old_feed, new_feed = (blocks.joined(new.around, _with(lines, pieces)) for pieces in both)
+    known = sum(line in lines for number in differing[1] for line in _uid_lines(new[number]))
+    if sum(line in lines for line in _uid_lines(after)) > known:
+        # Other components of the same UIDs stand in both.
+        differing = differing[0] | _with(lines, before), differing[1] | _with(lines, after)
+    # Whatever is odd in what differs, these two would not be laid out so.
+    old_feed, new_feed = blocks.joined(around, old, differing[0]), blocks.joined(around, new, differing[1])
     uids = [_uids(old_feed), _uids(new_feed)]
     if uids[0] is None or uids[1] is None:
         return None
-    return Changes(old_feed, new_feed, uids[0] | uids[1], len(new.bodies))
+    return Changes(old_feed, new_feed, uids[0] | uids[1], len(new) - 1)
 
 
-def _differing(old: list[bytes], new: list[bytes]) -> tuple[list[int], list[int]] | None:
-    """The numbers of what is in one of the two alone; None where that is much, or the rest is in another order."""
-    most = _LARGEST_SHARE * (len(new) - 1)
-    if len(old) == len(new):
-        changed = [number for number, (one, other) in enumerate(zip(old, new, strict=True)) if one != other]
-        if 2 * len(changed) <= most:
-            return changed, changed
+#: Of the events before and of those after, the numbers of some.
+_Numbers = tuple[set[int], set[int]]
+
+
+def _in_place(old: list[bytes], new: list[bytes]) -> _Numbers | None:
+    """The events that differ from those at their places in more than what is rewritten; None where they are many."""
+    if len(old) != len(new):
+        return None
+    changed = set[int]()
+    for number, (one, other) in enumerate(zip(old, new, strict=True)):
+        if one != other and VOLATILE.sub(b"", one) != VOLATILE.sub(b"", other):
+            changed.add(number)
+            if 2 * len(changed) > _most(new):
+                return None
+    return changed, changed
+
+
+def _moved(old: list[bytes], new: list[bytes]) -> _Numbers | None:
+    """The events that are in one of the two alone; None where they are many, or the others are in another order."""
     in_old, in_new = set(old), set(new)
     # Of two components that say when one instance is, the later one counts.
     if [one for one in old if one in in_new] != [one for one in new if one in in_old]:
         return None
-    gone = [number for number, one in enumerate(old) if one not in in_new]
-    come = [number for number, one in enumerate(new) if one not in in_old]
-    return (gone, come) if len(gone) + len(come) <= most else None
+    gone = {number for number, one in enumerate(old) if one not in in_new}
+    come = {number for number, one in enumerate(new) if one not in in_old}
+    return (gone, come) if len(gone) + len(come) <= _most(new) else None
 
 
-def _said(feed: bytes) -> list[bytes]:
-    """The pieces of a feed without what is rewritten at every request."""
-    return blocks.pieces(VOLATILE.sub(b"", feed))
+def _most(pieces: list[bytes]) -> float:
+    return _LARGEST_SHARE * (len(pieces) - 1)
 
 
-def _uid_lines(piece: bytes) -> list[bytes]:
-    return _UID.findall(piece)
+def _said(pieces: list[bytes]) -> list[bytes]:
+    """Without what is rewritten at every request."""
+    return [VOLATILE.sub(b"", piece) for piece in pieces]
 
 
-def _with(lines: set[bytes], pieces: list[bytes]) -> list[bytes]:
-    """The events whose line with the UID is one of these."""
-    return [blocks.body(one) for one in pieces[1:] if not lines.isdisjoint(_uid_lines(one))]
+def _uid_lines(text: bytes) -> list[bytes]:
+    return _UID.findall(text)
+
+
+def _with(lines: set[bytes], feed: bytes) -> set[int]:
+    """The numbers of the events whose line with the UID is one of these."""
+    numbers = set[int]()
+    number = at = 0
+    for found in _UID.finditer(feed):
+        if found[1] in lines:
+            number += blocks.events_between(feed, at, found.start())
+            at = found.start()
+            numbers.add(number)
+    # What is before all events is none.
+    return numbers - {0}
 
 
 def _uids(feed: bytes) -> frozenset[str] | None:

@@ -59,12 +59,14 @@ def normalize(
 
     :param read: normalizes a feed in this run's context.
     """
-    before = _before(step, run, context)
-    found = changes(before, feed) if before is not None else None
-    if found is None or found.uids != {_as_stored(uid) for uid in found.uids}:
+    if not _may_be_read_in_part(step, run, context) or run.feed_id is None:
         return None
     base = step.run("last_import", calendar_id=run.calendar_id, feed_id=run.feed_id).fetchone()
-    if base is None:
+    if base is None or base["events_apart"] is False:
+        return None
+    before = mirrors.load(step, run.feed_id)
+    found = changes(before[1], feed, apart=base["events_apart"] is True) if before is not None else None
+    if found is None or found.uids != {_as_stored(uid) for uid in found.uids}:
         return None
     retention: timedelta | None = base["feed_retention"]
     published_from = base["as_of"] - retention if retention is not None else context.as_of
@@ -79,17 +81,14 @@ def normalize(
     return Changed(replace(new, parsed=parsed), found.uids, found.components)
 
 
-def _before(step: Step, run: Run, context: ParseContext) -> bytes | None:
-    """The feed that the calendar's rows stand for, where nothing else has changed since."""
+def _may_be_read_in_part(step: Step, run: Run, context: ParseContext) -> bool:
+    """Whether the calendar's rows stand for the feed before, and nothing but the feed has changed since."""
     if run.force or run.dry_run or not run.is_whole or run.feed_kind != KIND or run.feed_meaning_hash is None:
-        return None
+        return False
     if run.feed_id is None or run.feed_id == run.run_feed_id or run.uid_sample or run.held_run_id is not None:
-        return None
+        return False
     known = fingerprint(run, step.settings, run.feed_meaning_hash, context.window, context.timezone)
-    if known != run.imported_fingerprint:
-        return None
-    stored = mirrors.load(step, run.feed_id)
-    return stored[1] if stored is not None else None
+    return known == run.imported_fingerprint
 
 
 def _says_the_same_of_others(old: Normalized, new: Normalized, uids: frozenset[str]) -> bool:

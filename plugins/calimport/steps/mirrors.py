@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+from backports import zstd
 from psycopg.types.json import Jsonb
 
 from calimport import sources
@@ -25,6 +26,10 @@ from calimport.steps.runs import Run, Step
 LONGEST_CHAIN: Final = 20
 #: Its multiples, taken without their whole part, divide the interval from 0 to 1 evenly, however many there are.
 _GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
+
+
+#: RFC 8878, 3.1.1. What was stored before migration 0024 is as zlib writes it, and still there.
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,25 @@ def load(step: Step, feed_id: int) -> tuple[str, bytes] | None:
         return None
     kind = chain[0]["kind"]
     try:
-        complete, *deltas = (zlib.decompress(one["body"]) for one in chain)
+        complete, *deltas = (decompressed(one["body"]) for one in chain)
         for delta in deltas:
             complete = sources.merge(kind, complete, delta)
-    except (zlib.error, FeedInvalid) as error:
+    except (zstd.ZstdError, zlib.error, FeedInvalid) as error:
         raise MirrorLost(detail=f"feed {feed_id}, {len(chain) - 1} deltas: {type(error).__name__}") from error
     return kind, complete
+
+
+def compressed(content: bytes) -> bytes:
+    """The body of a stored feed: half as large as zlib makes it at its quickest, in a fifth of the time."""
+    return zstd.compress(content, 1)
+
+
+def decompressed(body: bytes) -> bytes:
+    """What :func:`compressed` was given.
+
+    :raises zstd.ZstdError, zlib.error: it is no stored feed.
+    """
+    return zstd.decompress(body) if body.startswith(_ZSTD) else zlib.decompress(body)
 
 
 def validators(step: Step, run: Run, kind: str) -> dict[str, object]:
@@ -136,8 +154,7 @@ def _insert(
         calendar_id=run.calendar_id,
         base_feed_id=base_feed_id,
         content_hash=sha256(content).digest(),
-        # The quickest level takes a quarter of the time of the usual one, and a quarter more room.
-        body=zlib.compress(content, 1),
+        body=compressed(content),
         size_bytes=len(content),
         meaning_hash=meaning_hash,
         source=run.source,

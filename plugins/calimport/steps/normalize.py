@@ -142,6 +142,7 @@ def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed 
         published_from=published_from,
         published_until=normalized.parsed.published_until,
         feed_retention=_retention(run, normalized),
+        events_apart=normalized.parsed.events_apart,
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,
