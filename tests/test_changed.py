@@ -218,7 +218,8 @@ def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(se
     after = "\n".join(lines).encode()
     known = changes(before, after, apart=True)
     assert known == changes(before, after)
-    assert known is None or blocks.parts(after) is not None
+    # Whoever reads what differs finds what is wrong with all of it.
+    assert known is None or blocks.parts(known.after) is None or blocks.parts(after) is not None
 
 
 def test_whether_each_event_can_be_read_by_itself_is_remembered(importer, both):

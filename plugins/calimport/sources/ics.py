@@ -157,11 +157,11 @@ def feed_timezone(content: bytes) -> str | None:
 
 def _own_zone(feed: bytes) -> Zone | None:
     """As :func:`calimport.zones.feed_zone`; the events are looked at only where the lines before them say nothing."""
-    before, events, _ = feed.partition(b"BEGIN:VEVENT")
-    found = feed_zone(before.decode())
-    if found is None and events and b"\nX-WR-TIMEZONE" in feed:
+    events = feed.find(b"BEGIN:VEVENT")
+    if events < 0:
         return feed_zone(feed.decode())
-    return found
+    found = feed_zone(feed[:events].decode())
+    return feed_zone(feed.decode()) if found is None and feed.find(b"\nX-WR-TIMEZONE", events) >= 0 else found
 
 
 def address(request: FetchRequest) -> tuple[str, Auth | None]:

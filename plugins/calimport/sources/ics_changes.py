@@ -11,19 +11,23 @@ from typing import Final, NamedTuple
 
 from calimport.icalendar_text import VOLATILE
 from calimport.rfc5545 import blocks
-from calimport.rfc5545.blocks import Block
 
+#: Nearly all write it so; with a parameter or a fold, all of the feed is read.
+_PLAIN: Final = b"UID:"
 _UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
 
 
 class Changes(NamedTuple):
-    """Two feeds of the events that differ, each as its version has them."""
+    """Two feeds of the events that differ, each as its version has them.
+
+    Whether each of these events can be read by itself, whoever reads them will see; the others were not changed.
+    """
 
     before: bytes
     after: bytes
-    #: The UIDs of these events, raw.
+    #: The UIDs of these events and of their alarms, raw.
     uids: frozenset[str]
     #: How many VEVENTs the whole feed has.
     components: int
@@ -56,12 +60,11 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     if sum(line in lines for line in _uid_lines(after)) > known:
         # Other components of the same UIDs stand in both.
         differing = differing[0] | _with(lines, before), differing[1] | _with(lines, after)
-    # Whatever is odd in what differs, these two would not be laid out so.
-    old_feed, new_feed = blocks.joined(around, old, differing[0]), blocks.joined(around, new, differing[1])
-    uids = [_uids(old_feed), _uids(new_feed)]
-    if uids[0] is None or uids[1] is None:
+    if not all(line.startswith(_PLAIN) and b"\n" not in line for line in lines):
         return None
-    return Changes(old_feed, new_feed, uids[0] | uids[1], len(new) - 1)
+    uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
+    feeds = blocks.joined(around, old, differing[0]), blocks.joined(around, new, differing[1])
+    return Changes(*feeds, uids, len(new) - 1)
 
 
 #: Of the events before and of those after, the numbers of some.
@@ -116,17 +119,3 @@ def _with(lines: set[bytes], feed: bytes) -> set[int]:
             numbers.add(number)
     # What is before all events is none.
     return numbers - {0}
-
-
-def _uids(feed: bytes) -> frozenset[str] | None:
-    """The UIDs of a feed's events, raw; None where one has none, or is not clean: what is said of it names lines."""
-    layout = blocks.layout(feed)
-    found = layout.blocks() if layout is not None else None
-    if found is None or any(block.shape is None or "UID" not in block.shape.first for block in found):
-        return None
-    return frozenset(map(_uid, found))
-
-
-def _uid(block: Block) -> str:
-    assert block.shape is not None  # noqa: S101 - looked at before
-    return block.value(block.shape.first["UID"])

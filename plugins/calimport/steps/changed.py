@@ -71,6 +71,8 @@ def normalize(
     retention: timedelta | None = base["feed_retention"]
     published_from = base["as_of"] - retention if retention is not None else context.as_of
     old, new = read(found.before), read(found.after)
+    if not (_stands_apart(old, found.uids) and _stands_apart(new, found.uids)):
+        return None
     if not _says_the_same_of_others(old, new, found.uids) or not _is_what_is_there(step, run, old, found):
         return None
     oldest = min(one.parsed.published_from or context.as_of for one in (old, new))
@@ -89,6 +91,15 @@ def _may_be_read_in_part(step: Step, run: Run, context: ParseContext) -> bool:
         return False
     known = fingerprint(run, step.settings, run.feed_meaning_hash, context.window, context.timezone)
     return known == run.imported_fingerprint
+
+
+def _stands_apart(read: Normalized, uids: frozenset[str]) -> bool:
+    """Whether each event could be read by itself, as one that is clean: what is said of another names lines."""
+    return (
+        read.parsed.events_apart is True
+        and not read.parsed.read_by_reference
+        and all(row["uid"] in uids for row in read.rows)
+    )
 
 
 def _says_the_same_of_others(old: Normalized, new: Normalized, uids: frozenset[str]) -> bool:
