@@ -220,8 +220,9 @@ def _missing(connection_id):
 
 
 def test_a_row_masked_as_busy_is_the_same_whatever_it_hid():
-    one, other = ({**dict.fromkeys(frame.NAMES, None), "summary": name, "attendees": [ANNA]} for name in "ab")
-    assert busy(one) == busy(other)
+    nothing = {name: [None] for name in frame.NAMES}
+    one, other = ({**nothing, "summary": [name], "attendees": [[ANNA]]} for name in "ab")
+    assert busy(one, [0]) == busy(other, [0]) != busy(one, [])
 
 
 # Erasure.

@@ -8,8 +8,9 @@ The hash is that of the text, so that a row is written once for both.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, Final
@@ -21,17 +22,22 @@ _NOTHING: Final = (NULL, "{}", "[]")
 _Writer = Callable[[Any], str]
 
 
+def rows(columns: frame.Columns) -> Iterator[tuple[str, ...]]:
+    """:func:`fields` of each row. What stands in a column more than once is written once."""
+    return zip(*(_column(columns[name], write) for name, write in _WRITERS), strict=True)
+
+
 def fields(row: Mapping[str, Any]) -> list[str]:
     """Each column of a row as a field, in the order of :data:`calimport.frame.NAMES` but without `content_hash`."""
     return [NULL if (value := row[name]) is None else write(value) for name, write in _WRITERS]
 
 
-def line(written: list[str], content_hash: bytes) -> str:
+def line(written: Sequence[str], content_hash: bytes) -> str:
     """A row of :func:`fields` with its hash: the columns :data:`NAMES`, without the line's end."""
     return f"{_TAB.join(written)}\t\\\\x{content_hash.hex()}"
 
 
-def content_hash(written: list[str]) -> bytes:
+def content_hash(written: Sequence[str]) -> bytes:
     """BLAKE2b-128 of a row's meaning: of all fields of columns that count as content, in the frame's order."""
     meaning = _TAB.join(_CONTENT(written))
     for name, index in _ADDED:
@@ -49,6 +55,15 @@ def text(value: str) -> str:
     if "\t" in value:
         value = value.replace("\t", "\\t")
     return value.replace("\r", "\\r") if "\r" in value else value
+
+
+def _column(values: list[Any], write: _Writer) -> Iterable[str]:
+    if write in _OF_LISTS:
+        # Empty lists are many; of others, the dates of an event share one.
+        by_id = {id(value): NULL if value is None else write(value) for value in values}
+        return [by_id[id(value)] for value in values]
+    written = cache(write)
+    return [NULL if value is None else written(value) for value in values]
 
 
 def _flag(value: bool) -> str:
@@ -89,6 +104,8 @@ _BY_TYPE: Final[Mapping[str, _Writer]] = {
     "integer": str,
     "bigint": str,
 }
+#: Of what cannot be looked up.
+_OF_LISTS: Final = frozenset({_texts, _json, _instants})
 _COLUMNS: Final = [column for column in frame.COLUMNS if column.name != "content_hash"]
 #: The columns of a line.
 NAMES: Final = (*(column.name for column in _COLUMNS), "content_hash")

@@ -78,6 +78,9 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("content_hash", OBJECT, "bytea", nullable=False, content=False),
 )
 
+#: Rows as lists of one length by column.
+Columns = dict[str, list[Any]]
+
 NAMES: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS)
 CONTENT: Final[tuple[str, ...]] = tuple(column.name for column in COLUMNS if column.content)
 #: Content that an earlier version did not have: it is hashed where it says something, so that an upgrade changes only

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from html import unescape
+from itertools import compress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport import copying, frame, online, privacy, reminders, sources
 from calimport.errors import FeedTooLarge
+from calimport.frame import Columns
 from calimport.garbage import no_collection
 from calimport.placing import Placing
 from calimport.privacy import Privacy
@@ -18,17 +21,23 @@ from calimport.sources.base import Notice, ParseContext, Parsed, quoted
 from calimport.text import link, markdown, plain, readable, storable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
 #: Columns whose text comes from the source as it is, beside those that have a treatment of their own.
 _READ: Final = ("timezone", "source_event_id", "source_series_id")
+#: Columns that a source does not give, or that are read apart from the others.
+_COMPLETED: Final = frozenset(
+    {"uid", "description", "reminders", "reminder_methods", "activity_type", "place_id", "address", "content_hash"}
+)
 _READ_WITHIN: Final = ("categories", "organizer", "creator", "attendees")
 _LONGEST_SUBJECT: Final = 200
 _PRIVATE: Final = ("private", "confidential")
 #: How a notice calls what a list had, where that was more than is kept.
 _TOO_MANY: Final = {"attendees": "{} attendees", "categories": "{} categories", "reminders": "more than 50 reminders"}
+#: Of lists that go side by side, all are cut where one is too long.
+_CUT_TOGETHER: Final = {"reminders": ("reminders", "reminder_methods")}
 #: Characters of all rows of a feed in a window. Each date has the whole text of its event, so that a few kilobytes on
 #: every minute would be gigabytes.
 MOST_WRITTEN: Final = 256 * 1024 * 1024
@@ -48,15 +57,19 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Normalized:
-    """The occurrences of one feed in one window."""
+    """The occurrences of one feed in one window, sorted by start and UID, one per ``(uid, recurrence_id)``."""
 
-    #: Dicts of exactly the columns of :data:`calimport.frame.COLUMNS`, sorted by start and UID, one per
-    #: ``(uid, recurrence_id)``.
-    rows: list[dict[str, Any]]
-    #: The same as COPY reads them, see :mod:`calimport.copying`.
+    #: The columns of :data:`calimport.frame.COLUMNS` by name, all of one length.
+    columns: Columns
+    #: The same as COPY reads them, a line each, see :mod:`calimport.copying`.
     lines: list[str]
     parsed: Parsed
     notices: list[Notice]
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """A dict of all columns for each occurrence."""
+        return [dict(zip(self.columns, row, strict=True)) for row in zip(*self.columns.values(), strict=True)]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -75,24 +88,12 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
 
 
 def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Normalized:
-    completion = _Completion(meaning, context.timezone)
-    rows = [completion.row(occurrence) for occurrence in parsed.occurrences]
-    unique: dict[tuple[str, str | None], tuple[dict[str, Any], str]] = {}
-    room = MOST_WRITTEN
-    for row in rows:
-        if _keeps_hidden(meaning) or not _is_hidden(row, meaning):
-            kept = _as_kept(row, meaning)
-            unique[kept["uid"], kept["recurrence_id"]] = kept, (line := _written(kept))
-            room -= len(line)
-            if room < 0:
-                raise FeedTooLarge(detail=f"over {MOST_WRITTEN} characters in its dates")
-    ordered = sorted(
-        unique.values(), key=lambda one: (one[0]["start_at"], one[0]["uid"], one[0]["recurrence_id"] or "")
-    )
-    kept_rows, lines = [row for row, _ in ordered], [line for _, line in ordered]
-    found = [*map(_storable, parsed.notices), *_hidden_notices(rows, meaning), *completion.notices(kept_rows)]
+    completion = _Completion(parsed.occurrences, meaning, context.timezone)
+    columns = completion.columns()
+    lines, columns["content_hash"] = _written(columns)
+    found = [*map(_storable, parsed.notices), *completion.notices(columns)]
     uids = frozenset(uid if uid.isprintable() else storable(uid) for uid in parsed.uids)
-    return Normalized(kept_rows, lines, replace(parsed, occurrences=[], uids=uids), merge_notices(found))
+    return Normalized(columns, lines, replace(parsed, occurrences=[], uids=uids), merge_notices(found))
 
 
 def _storable(notice: Notice) -> Notice:
@@ -114,97 +115,144 @@ def merge_notices(notices: list[Notice]) -> list[Notice]:
 
 
 class _Completion:
-    """Rows of one feed completed: what their texts mean is found out once a feed, not once an occurrence."""
+    """The rows of one feed completed, column by column: what a text means is found out once a feed."""
 
-    def __init__(self, meaning: Meaning, timezone: str) -> None:
-        self._activity_type = meaning.activity_type
-        self._default_reminders = meaning.default_reminders
-        placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
-        self._locate = cache(placing.locate)
-        self._plain, self._markdown, self._link = cache(plain), cache(markdown), cache(link)
-        self._storable, self._readable = cache(storable), cache(readable)
-        self._online = cache(online.find)
-        self._unresolved: dict[tuple[str, str | None], str] = {}
-        #: What a list became, by its id: all dates of an event share one.
-        self._lists: dict[int, tuple[Any, Any]] = {}
+    def __init__(self, given: list[dict[str, Any]], meaning: Meaning, timezone: str) -> None:
+        self._meaning = meaning
+        self._placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
+        self._all_uids = list(map(cache(storable), _column(given, "uid")))
+        descriptions = list(map(cache(markdown), _column(given, "description")))
+        self._private = [one in _PRIVATE for one in _column(given, "visibility")]
+        self._marked = list(map(cache(partial(_is_marked, meaning.ignore_marker)), descriptions))
+        kept = self._kept(given)
+        self._given = [given[number] for number in kept]
+        self._uids = [self._all_uids[number] for number in kept]
+        self._descriptions = [descriptions[number] for number in kept]
+        self._hidden = [place for place, number in enumerate(kept) if self._is_hidden(number)]
+        #: By row the text of a location in which no address was found.
+        self._unresolved: list[str | None] = []
         #: UID and column → the most that one of the event's rows had in it, where that was too many.
         self._cut: dict[tuple[str, str], int] = {}
 
-    def row(self, given: dict[str, Any]) -> dict[str, Any]:
-        location = _parts(given["location"])
-        where = self._locate(self._plain(location))
-        description = self._markdown(given["description"])
-        url, online_url = self._link(given["url"]), self._link(given["online_url"])
-        found = self._online(
-            online_url, given["online_type"], location=self._plain(location), description=description, url=url
-        )
-        completed = {
-            **given,
-            **reminders.completed(given, self._default_reminders),
-            "uid": self._storable(given["uid"]),
-            "summary": self._plain(given["summary"]),
-            "description": description,
-            "location": self._plain(given["location"]),
-            "url": url,
-            "color": self._plain(given["color"]),
-            "online_url": found.url if found else None,
-            "online_type": found.type if found else None,
-            "activity_type": self._activity_type,
-            "place_id": where.place_id,
-            "address": where.address,
+    def _kept(self, given: list[dict[str, Any]]) -> list[int]:
+        """The numbers of the rows that are kept, in their order; of one identity the last."""
+        keeps_hidden = self._meaning.privacy.private_events == "busy"
+        unique = {
+            (uid, row["recurrence_id"]): number
+            for number, (uid, row) in enumerate(zip(self._all_uids, given, strict=True))
+            if keeps_hidden or not self._is_hidden(number)
         }
-        for name in _READ:
-            if value := given[name]:
-                completed[name] = self._readable(value)
-        for name, most in frame.MOST.items():
-            if (count := len(completed[name])) > most:
-                key = completed["uid"], name
-                self._cut[key] = max(count, self._cut.get(key, 0))
-        for name in _READ_WITHIN:
-            if value := given[name]:
-                completed[name] = self._read_within(name, value)
-        for name in ("reminders", "reminder_methods"):
-            completed[name] = completed[name][: frame.MOST["reminders"]]
-        if where.unresolved:
-            self._unresolved[completed["uid"], completed["recurrence_id"]] = where.unresolved
-        return completed
+        order = [
+            (given[number]["start_at"], uid, recurrence_id or "", number)
+            for (uid, recurrence_id), number in unique.items()
+        ]
+        return [number for *_, number in sorted(order)]
 
-    def _read_within(self, name: str, value: Any) -> Any:
-        """What dates share is read once, and as much of it as is kept."""
-        known = self._lists.get(id(value))
-        if known is None:
-            known = self._lists[id(value)] = (
-                value,
-                readable(value[: frame.MOST[name]] if name in frame.MOST else value),
+    def _is_hidden(self, number: int) -> bool:
+        return self._private[number] or self._marked[number]
+
+    def columns(self) -> Columns:
+        """All but the hash, as the calendar's privacy leaves them: what is not kept is not in the hash either."""
+        given = _columns(self._given, [name for name in frame.NAMES if name not in _COMPLETED])
+        count, one_line, address = len(self._given), cache(plain), cache(link)
+        texts = [_parts(text) for text in given["location"]]
+        where = list(map(cache(self._placing.locate), map(one_line, texts)))
+        urls, online_urls = list(map(address, given["url"])), list(map(address, given["online_url"]))
+        find = cache(online.find)
+        found = [
+            find(online_url, online_type, location=location, description=description, url=url)
+            for online_url, online_type, location, description, url in zip(
+                online_urls, given["online_type"], map(one_line, texts), self._descriptions, urls, strict=True
             )
-        return known[1]
+        ]
+        wanted = [reminders.completed(row, self._meaning.default_reminders) for row in self._given]
+        columns = given | {
+            "reminders": _column(wanted, "reminders"),
+            "reminder_methods": _column(wanted, "reminder_methods"),
+            "uid": self._uids,
+            "summary": list(map(one_line, given["summary"])),
+            "description": self._descriptions,
+            "location": list(map(one_line, given["location"])),
+            "url": urls,
+            "color": list(map(one_line, given["color"])),
+            "online_url": [one.url if one else None for one in found],
+            "online_type": [one.type if one else None for one in found],
+            "activity_type": [self._meaning.activity_type] * count,
+            "place_id": [one.place_id for one in where],
+            "address": [one.address for one in where],
+        }
+        self._unresolved = [one.unresolved for one in where]
+        read = cache(readable)
+        columns |= {name: list(map(read, columns[name])) for name in _READ}
+        self._cut_short(columns)
+        columns |= {name: _each_once(readable, columns[name]) for name in _READ_WITHIN}
+        columns = self._meaning.privacy.applied(privacy.busy(columns, self._hidden))
+        return {name: columns[name] for name in frame.NAMES if name != "content_hash"}
 
-    def notices(self, rows: list[dict[str, Any]]) -> list[Notice]:
-        """Of these rows, which are kept: lists that were too long, and locations in which no address was found."""
-        return [*self._too_long(rows), *self._without_address(rows)]
+    def _cut_short(self, columns: Columns) -> None:
+        """Lists as long as they are kept."""
+        for name, most in frame.MOST.items():
+            lengths = list(map(len, columns[name]))
+            if max(lengths, default=0) <= most:
+                continue
+            for uid, length in zip(self._uids, lengths, strict=True):
+                if length > most:
+                    self._cut[uid, name] = max(length, self._cut.get((uid, name), 0))
+            for cut in _CUT_TOGETHER.get(name, (name,)):
+                columns[cut] = _each_once(itemgetter(slice(most)), columns[cut])
 
-    def _too_long(self, rows: list[dict[str, Any]]) -> Iterator[Notice]:
+    def notices(self, columns: Columns) -> Iterator[Notice]:
+        """What is said of hidden events, of lists that were too long, of locations in which no address was found."""
+        yield from self._of_hidden()
+        yield from self._too_long(columns)
+        yield from self._without_address(columns)
+
+    def _of_hidden(self) -> Iterator[Notice]:
+        private, marked = set(compress(self._all_uids, self._private)), set(compress(self._all_uids, self._marked))
+        became = 'kept as "Busy"' if self._meaning.privacy.private_events == "busy" else "left out"
+        if private:
+            yield Notice("private", f"Private events were {became}: {len(private)}.")
+        if marked := marked - private:
+            yield Notice("ignored", f"Events marked {self._meaning.ignore_marker} were {became}: {len(marked)}.")
+
+    def _too_long(self, columns: Columns) -> Iterator[Notice]:
         told = dict[tuple[str, str], str]()
-        for row in rows if self._cut else ():
+        for number, uid in enumerate(columns["uid"] if self._cut else ()):
             for name in frame.MOST:
-                if row[name] and (row["uid"], name) in self._cut:
-                    told.setdefault((row["uid"], name), row["summary"] or row["uid"])
+                if columns[name][number] and (uid, name) in self._cut:
+                    told.setdefault((uid, name), columns["summary"][number] or uid)
         for (uid, name), title in told.items():
             had = _TOO_MANY[name].format(self._cut[uid, name])
             message = f"The event {quoted(title)} has {had}; the first {frame.MOST[name]} were kept."
             yield Notice(f"too_many_{name}", message, subject=uid)
 
-    def _without_address(self, rows: list[dict[str, Any]]) -> list[Notice]:
-        found = (self._unresolved.get((row["uid"], row["recurrence_id"])) for row in rows if row["location"])
-        return [
-            Notice(
+    def _without_address(self, columns: Columns) -> Iterator[Notice]:
+        found = zip(self._unresolved, columns["location"], strict=True)
+        texts = Counter(_shortened(text) for text, location in found if text and location)
+        for location, count in texts.items():
+            yield Notice(
                 "location_unresolved",
                 f"The location {location!r} names no known place and no postcode; it was kept as text.",
                 subject=location,
                 occurrences=count,
             )
-            for location, count in Counter(_shortened(one) for one in found if one).items()
-        ]
+
+
+def _columns(rows: list[dict[str, Any]], names: list[str]) -> Columns:
+    """Row after row, as they lie in memory: to walk through all of them for each column takes far longer."""
+    if not rows:
+        return {name: [] for name in names}
+    return dict(zip(names, map(list, zip(*map(itemgetter(*names), rows), strict=True)), strict=True))
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows]
+
+
+def _each_once(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Each value changed that is not empty; one that dates of an event share is changed once."""
+    changed = {id(value): change(value) for value in values if value}
+    return [changed[id(value)] if value else value for value in values] if changed else values
 
 
 def _parts(location: str | None) -> str | None:
@@ -224,43 +272,19 @@ def content_hash(row: dict[str, Any]) -> bytes:
     return copying.content_hash(copying.fields(row))
 
 
-def _written(row: dict[str, Any]) -> str:
-    """The row for COPY; its hash goes into the row too."""
-    fields = copying.fields(row)
-    row["content_hash"] = copying.content_hash(fields)
-    return copying.line(fields, row["content_hash"])
+def _written(columns: Columns) -> tuple[list[str], list[bytes]]:
+    """The rows for COPY, and their hashes."""
+    lines, hashes, room = [], [], MOST_WRITTEN
+    for fields in copying.rows(columns):
+        hashes.append(found := copying.content_hash(fields))
+        lines.append(line := copying.line(fields, found))
+        room -= len(line)
+        if room < 0:
+            raise FeedTooLarge(detail=f"over {MOST_WRITTEN} characters in its dates")
+    return lines, hashes
 
 
-def _as_kept(row: dict[str, Any], meaning: Meaning) -> dict[str, Any]:
-    """The row as the calendar's privacy leaves it: what is not kept is not in the hash either."""
-    return privacy.busy(row) if _is_hidden(row, meaning) else meaning.privacy.applied(row)
-
-
-def _keeps_hidden(meaning: Meaning) -> bool:
-    return meaning.privacy.private_events == "busy"
-
-
-def _is_hidden(row: dict[str, Any], meaning: Meaning) -> bool:
-    return _is_private(row) or _is_marked(row, meaning)
-
-
-def _is_private(row: dict[str, Any]) -> bool:
-    return row["visibility"] in _PRIVATE
-
-
-def _is_marked(row: dict[str, Any], meaning: Meaning) -> bool:
+def _is_marked(marker: str, description: str | None) -> bool:
     """By its text: the description is Markdown already, in which ``*mine*`` may have backslashes."""
-    marker, said = meaning.ignore_marker, row["description"] or ""
+    said = description or ""
     return bool(marker) and (marker in said or marker in unescape(said.replace("\\", "")))
-
-
-def _hidden_notices(rows: list[dict[str, Any]], meaning: Meaning) -> list[Notice]:
-    private = {row["uid"] for row in rows if _is_private(row)}
-    marked = {row["uid"] for row in rows if _is_marked(row, meaning)} - private
-    became = 'kept as "Busy"' if _keeps_hidden(meaning) else "left out"
-    notices = []
-    if private:
-        notices.append(Notice("private", f"Private events were {became}: {len(private)}."))
-    if marked:
-        notices.append(Notice("ignored", f"Events marked {meaning.ignore_marker} were {became}: {len(marked)}."))
-    return notices

@@ -8,12 +8,13 @@ is added later can be forgotten.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from calimport.connections import read_connection
 from calimport.errors import ConfigurationError
+from calimport.frame import Columns
 
 #: Of private, confidential and marked events.
 TREATMENTS: Final = ("skip", "busy")
@@ -73,15 +74,14 @@ class Privacy:
         key = hmac.digest(self.key, b"calimport fingerprint", "sha256").hex() if self.key else ""
         return (self.private_events, self.attendees, self.organizer, self.description, key)
 
-    def applied(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row as the policies leave it."""
-        if self.attendees == self.organizer == self.description == "keep":
-            return row
-        found = dict(row)
-        for name, columns in FIELDS.items():
-            rule = RULES[name][getattr(self, name)]
-            for column in columns:
-                found[column] = rule(row[column], self.key)
+    def applied(self, columns: Columns) -> Columns:
+        """The columns as the policies leave them."""
+        found = dict(columns)
+        for field_name, names in FIELDS.items():
+            policy = getattr(self, field_name)
+            if policy != "keep":
+                rule = RULES[field_name][policy]
+                found |= {name: [rule(value, self.key) for value in columns[name]] for name in names}
         return found
 
 
@@ -108,9 +108,14 @@ def of_calendar(chosen: Chosen) -> Privacy:
     return Privacy(chosen.private_events, *policies, key=_key() if "hash" in policies else b"")
 
 
-def busy(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with nothing but its time."""
-    return {**row, **BUSY}
+def busy(columns: Columns, numbers: Sequence[int]) -> Columns:
+    """The columns, in which the rows of these numbers have nothing but their time."""
+    found = dict(columns)
+    for name, value in BUSY.items() if numbers else ():
+        found[name] = list(columns[name])
+        for number in numbers:
+            found[name][number] = value
+    return found
 
 
 def digest(value: str, key: bytes) -> str:
