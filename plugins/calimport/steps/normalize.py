@@ -45,7 +45,7 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
             placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
             normalized, changed_alone = _normalize(step, run, placing)
             if geocoder:
-                addresses = [row["address"] for row in normalized.rows if row["address"]]
+                addresses = list(filter(None, normalized.columns["address"]))
                 geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
             staged = _stage(step, run, normalized, changed_alone)
         log.info(
@@ -133,7 +133,7 @@ def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed 
             with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
                 for uid in sorted(normalized.parsed.uids):
                     copy.write_row((run.run_id, uid))
-    staged = len(normalized.rows) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
+    staged = len(normalized.lines) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
     step.run(
         "record_normalize",
         run_id=run.run_id,
