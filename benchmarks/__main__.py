@@ -76,8 +76,8 @@ def next_import(options: argparse.Namespace) -> Iterator[str]:
     number = 1000 if options.quick else 10_000
     yield "### Next import: feeds of which 3 events changed"
     yield ""
-    yield "| feed | what the producer rewrites besides | window | events | ms | × icalendar | × ical |"
-    yield "|---|---|---|---:|---:|---:|---:|"
+    yield "| feed | what the producer rewrites besides | window | events | ms | × icalendar | × ical | stored, ms |"
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
     before, changed = feeds.plain(number), frozenset({3, number // 2, number - 9})
     versions = [
         (f"{number} events, as Google", "nothing", before, feeds.plain(number, changed)),
@@ -92,10 +92,11 @@ def next_import(options: argparse.Namespace) -> Iterator[str]:
     versions += [(name, "nothing", content, feeds.edited(content)) for name, content in wild]
     for name, what, one, other in versions:
         events = other.count(b"BEGIN:VEVENT")
+        stored = 1e3 * reading.stored_and_loaded(other)
         for of_window, window in (("2 weeks", feeds.WEEKS), ("20 years", feeds.YEARS)):
             best, others = _beside(partial(reading.changed_alone, one, other, window, times=3), other, window, options)
             ratios = f"{others['icalendar']} | {others['ical']}"
-            yield f"| {name} | {what} | {of_window} | {events} | {1e3 * best:.1f} | {ratios} |"
+            yield f"| {name} | {what} | {of_window} | {events} | {1e3 * best:.1f} | {ratios} | {stored:.1f} |"
     yield ""
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, Final
@@ -62,8 +61,8 @@ def _column(values: list[Any], write: _Writer) -> Iterable[str]:
         # Empty lists are many; of others, the dates of an event share one.
         by_id = {id(value): NULL if value is None else write(value) for value in values}
         return [by_id[id(value)] for value in values]
-    written = cache(write)
-    return [NULL if value is None else written(value) for value in values]
+    written = {value: NULL if value is None else write(value) for value in dict.fromkeys(values)}
+    return map(written.__getitem__, values)
 
 
 def _flag(value: bool) -> str:
