@@ -1,18 +1,16 @@
-"""HTML descriptions as Markdown: nh3 parses and sanitises them as browsers would, markdownify converts what is left."""
+"""HTML descriptions as Markdown: nh3 parses and sanitises them as browsers would, what is left is converted."""
 
 from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from typing import Final
 
 import nh3
-from markdownify import ATX, MarkdownConverter
 
-from calimport.markdown_escaping import escape, escape_part
+from calimport import simple_html
+from calimport.markdown_escaping import escape
 from calimport.shallow_html import shallow
-from calimport.text import readable
 
 #: Kept from nh3 to be what ends a line or a cell, and renamed before the conversion.
 _BLOCKS: Final = frozenset(
@@ -62,7 +60,16 @@ _SILENT: Final = {
     *("object", "select", "textarea", "xmp", "plaintext"),
 }
 
-_RENAMED: Final = re.compile(r"<(/?)(\w+)>")
+_SANITISER: Final = nh3.Cleaner(
+    tags=_KEPT,
+    clean_content_tags=_SILENT,
+    attributes={"a": {"href"}},
+    url_schemes={"http", "https", "mailto"},
+    url_relative="deny",
+    link_rel=None,
+)
+_RENAMED: Final = re.compile(f"<(/?)({'|'.join(sorted(_BLOCKS | _ROWS | _CELLS | _HEADINGS, reverse=True))})>")
+_ANY_TAG: Final = re.compile(r"<(/?)(\w+)>")
 #: A page that has these needs no newline to end a line. Without them, the newlines are what its writer saw (Google).
 _LAID_OUT: Final = re.compile(r"(?i)<(?:br|p|div|tr|html|body|!doctype)\b")
 _PRE: Final = re.compile(r"<pre>[^<]*")
@@ -70,8 +77,6 @@ _PRE: Final = re.compile(r"<pre>[^<]*")
 _DEEPEST: Final = 60
 _MOST_TAGS: Final = 5000
 _OPEN_OR_CLOSE: Final = re.compile(r"<(/?)(?!br\b)\w")
-#: What would end a link's destination.
-_ENDING: Final = re.compile(r"[\s()<>\"\\`{}|^]")
 
 
 def convert(markup: str) -> str:
@@ -80,24 +85,21 @@ def convert(markup: str) -> str:
     if lines is not markup:
         return escape(unescape(nh3.clean(lines, tags=set())))
     laid_out = _LAID_OUT.search(markup)
-    safe = nh3.clean(
-        markup if laid_out else markup.replace("\n", "<br>"),
-        tags=_KEPT,
-        clean_content_tags=_SILENT,
-        attributes={"a": {"href"}},
-        url_schemes={"http", "https", "mailto"},
-        url_relative="deny",
-        link_rel=None,
-    )
+    safe = _SANITISER.clean(markup if laid_out else markup.replace("\n", "<br>"))
     if _is_too_much(safe):
-        lines = _RENAMED.sub(lambda tag: tag[0] if tag[2] in _INLINE else "\n", safe)
+        lines = _ANY_TAG.sub(lambda tag: tag[0] if tag[2] in _INLINE else "\n", safe)
         return escape(unescape(nh3.clean(lines, tags=set())))
     if laid_out:
-        safe = _PRE.sub(lambda text: text[0].replace("\n", "<br>"), safe)
-        safe = re.sub(r"\s+", " ", safe)
-    # In an element of its own: Beautiful Soup warns of a text that looks like an address or the name of a file.
-    whole = f"<div>{_RENAMED.sub(_rename, safe)}</div>"
-    converted: str = _Converter(heading_style=ATX, bullets="-").convert(whole)
+        if "<pre>" in safe:
+            safe = _PRE.sub(lambda text: text[0].replace("\n", "<br>"), safe)
+        safe = " ".join(safe.split())
+    safe = _RENAMED.sub(_rename, safe)
+    converted = simple_html.convert(safe)
+    if converted is None:
+        # Imported here: few descriptions need it, and a task process pays for each import.
+        from calimport import html_reference
+
+        converted = html_reference.convert(safe)
     return converted
 
 
@@ -109,42 +111,15 @@ def _rename(tag: re.Match[str]) -> str:
         return " " if closing else ""
     if name in _ROWS:
         return "<br>" if closing else ""
-    return f"<{closing}div>" if name in _BLOCKS else tag[0]
+    return f"<{closing}div>"
 
 
 def _is_too_much(markup: str) -> bool:
+    if markup.count("<") <= _DEEPEST:
+        return False
     depth = deepest = count = 0
     for tag in _OPEN_OR_CLOSE.finditer(markup):
         count += 1
         depth += -1 if tag[1] else 1
         deepest = max(deepest, depth)
     return deepest > _DEEPEST or count > _MOST_TAGS
-
-
-class _Converter(MarkdownConverter):
-    """markdownify with our escaping: text that becomes neither tag nor link, and links that end where they should."""
-
-    def escape(self, text: str, parent_tags: set[str]) -> str:
-        return escape_part(readable(text), in_link="a" in parent_tags)
-
-    def convert_a(self, el: Any, text: str, parent_tags: set[str]) -> str:
-        label = " ".join(text.split())
-        href = _destination(el.get("href"))
-        if not label or href is None:
-            return text
-        before, after = (" " if text[:1].isspace() else ""), (" " if text[-1:].isspace() else "")
-        if el.get_text().strip() == href and "mailto:" not in href:
-            return f"{before}<{href}>{after}"
-        return f"{before}[{label}]({href}){after}"
-
-
-def _destination(href: str | None) -> str | None:
-    """The address as a link's destination, which no character of it can end; None where it is none of ours."""
-    address = readable(href or "").strip()
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https", "mailto") or not (parts.netloc or parts.scheme == "mailto"):
-        return None
-    return _ENDING.sub(lambda found: quote(found[0]), address)

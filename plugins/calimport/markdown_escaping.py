@@ -14,6 +14,8 @@ from typing import Final
 
 #: None of these, and the text is its own Markdown.
 _ANY: Final = re.compile(r"[\\`*_<&\]#=~-]|\d[.)]")
+#: None of these, and a part of a text is its own Markdown but where a line begins and where it ends.
+_ANY_WITHIN: Final = re.compile(r"[\\`*_<&\[\]]")
 #: 2.4: a backslash before punctuation escapes it; before a line's end it is a break.
 _BACKSLASH: Final = re.compile(r"\\(?=[!-/:-@\[-`{-~]|[ \t]*(?:\n|\Z))")
 #: 6.6: what may begin a tag, a comment, a declaration; but 6.5, an address in angle brackets that leads where it says.
@@ -60,6 +62,8 @@ def escape(text: str) -> str:
 
 def escape_part(text: str, *, in_link: bool) -> str:
     """A piece of text between tags: what comes before and after it is not known, so more is escaped."""
+    if not _ANY_WITHIN.search(text):
+        return _escape_line_starts(f"{text[:-1]}\\!" if text.endswith("!") else text)
     last = "" if in_link and text.endswith("]") else _LAST.search(text)
     text = _escape_always(text, brackets=_ANY_BRACKET if in_link else _BRACKET).replace("`", "\\`")
     if last:
@@ -79,7 +83,9 @@ def _escape_always(text: str, *, brackets: re.Pattern[str] = _BRACKET) -> str:
 
 
 def _escape_line_starts(text: str) -> str:
-    if not any(line.lstrip(" \t")[:1] in _STARTS for line in text.split("\n")):
+    if text.lstrip(" \t")[:1] not in _STARTS and (
+        "\n" not in text or not any(line.lstrip(" \t")[:1] in _STARTS for line in text.split("\n"))
+    ):
         return text
     text = _HEADING.sub(r"\1\\\2", text)
     text = _RULE.sub(r"\1\\", text)
