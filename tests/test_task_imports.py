@@ -34,7 +34,7 @@ with database.connect(autocommit=True) as connection:
     result = work(step, as_of=now) if name == "plan" else work(step) if name == "report" else work(step, [1])
 print(json.dumps([name for name in heavy if name in sys.modules]))
 """
-EVENT = "UID:one\nSUMMARY:Choir\nDTSTART:20260303T180000Z\nRRULE:FREQ=DAILY\nDESCRIPTION:Bring a friend"
+EVENT = "UID:one\nSUMMARY:Choir\nDTSTART:20260303T180000Z\nRRULE:FREQ=DAILY\nDESCRIPTION:<p>Bring <b>a friend</b></p>"
 
 
 def imported(step: str, run_id: str) -> list[str]:

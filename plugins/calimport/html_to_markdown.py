@@ -92,7 +92,9 @@ def convert(markup: str) -> str:
     if laid_out:
         if "<pre>" in safe:
             safe = _PRE.sub(lambda text: text[0].replace("\n", "<br>"), safe)
-        safe = " ".join(safe.split())
+        safe = safe.replace("\n", " ")
+        if "  " in safe or not safe.isprintable():
+            safe = " ".join(f".{safe}.".split())[1:-1]
     safe = _RENAMED.sub(_rename, safe)
     converted = simple_html.convert(safe)
     if converted is None:

@@ -55,14 +55,13 @@ class _Element:
 def convert(safe: str) -> str | None:
     """Markdown of HTML that nh3 wrote; None where it has other tags than :data:`calimport.text.TAGS` and ``div``."""
     parts = _TAG.split(safe)
-    if "<" in "".join(parts[::4]):
+    if len(parts) // 4 != safe.count("<"):
         return None
     element, opened = _Element("div"), list[_Element]()
     said = list[str]()
     is_odd = not safe.isprintable()
-    for at in range(1, len(parts), 4):
-        closing, name = parts[at], parts[at + 1]
-        if text := parts[at - 1]:
+    for text, closing, name, href in zip(parts[:-1:4], parts[1::4], parts[2::4], parts[3::4], strict=True):
+        if text:
             _add_text(element, text, "" if closing else name, said, is_odd=is_odd)
         if closing:
             # What was not closed (a rule's `div`) ends with what it is in.
@@ -83,7 +82,7 @@ def convert(safe: str) -> str | None:
                 return None
             said.clear()
         opened.append(element)
-        element = _Element(name, parts[at + 2], element)
+        element = _Element(name, href, element)
     if text := parts[-1]:
         _add_text(element, text, "", said, is_odd=is_odd)
     while opened:
@@ -119,7 +118,7 @@ def _destination(href: str | None) -> str | None:
 def _add_text(element: _Element, text: str, following: str, said: list[str], *, is_odd: bool) -> None:
     """``process_text``; ``following`` is the name of the next sibling, or empty."""
     if "&" in text:
-        text, is_odd = unescape(text), True
+        text = unescape(text)
     if element.in_link:
         said.append(text)
     before, is_within = element.last, element.name in _BLOCKS
