@@ -110,6 +110,8 @@ def by_reference(markup: str) -> str:
 @example("<ol><li>a</li></ol> <ul><li>b</li></ul><p>c</p>")
 @example("<li>a<ul><li>b</li></ul>c</li><blockquote><p>d</p>e</blockquote>")
 @example('<h3>a<br><p>b</p><h4>c</h4></h3><a href="https://x.de"> https://x.de <br></a>')
+@example("a  b<p>c  d</p>")
+@example('<a href="https://x.de">https://x.de</a> <a href="https://y.de">https://y.de</a>')
 @example("<p>a<br></p><br>\n\n<br><div>&nbsp;</div> <b> </b><i> x</i>")
 def test_it_is_the_same_as_the_reference(markup: str):
     found = simple_html.convert(markup)
@@ -128,6 +130,12 @@ def test_it_is_the_same_as_the_reference(markup: str):
 @example("<pre>a\n b</pre>\nc &#10; d")
 def test_so_it_is_for_whatever_a_description_holds(markup: str):
     assert html_to_markdown.convert(markup) == by_reference(markup)
+
+
+def test_blanks_become_one_and_none_is_lost():
+    # A bracket is escaped at the end of a text, and a blank behind it is part of the text until then.
+    assert html_to_markdown.convert("<p>a \t\n\u2003b</p>\n&lt; ") == "a b\n\n<"
+    assert html_to_markdown.convert("<p>a</p>&lt;") == "a\n\n&lt;"
 
 
 @pytest.mark.parametrize(
