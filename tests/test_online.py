@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from calimport import online
 from calimport.normalizing import Meaning, normalize
+from calimport.online_hosts import HOSTS
 from calimport.placing import Placing
 from calimport.sources.base import ParseContext
 from calimport.text import markdown
@@ -180,6 +184,28 @@ def test_properties_come_first_then_the_location_then_the_text(given, location, 
 )
 def test_what_of_a_location_is_an_address(location, expected):
     assert online.postal(location) == expected
+
+
+NAMES = [host.name for host in HOSTS]
+WORDS = st.sampled_from([" ", "\n", "(", ",", ".", "/", "@", "\\", "word", "a-b.", "İ", "\u212a", "Room 3/4", "x.org/"])
+LINKS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["https://", "HTTP://", "", "", "www.google.com/url?q=https://", "x.org/?to=https%3A%2F%2F"]),
+    st.sampled_from(["", "", "us02web.", "www.", "not", "a.b.c.d.e."]),
+    st.sampled_from([*NAMES, *(name.upper() for name in NAMES), "example.org", "youtu\\.be", "zoom%2Eus"]),
+    st.sampled_from(["/j/1", "/events/1", "/", "", "/watch?v=1", ".evil.com/j/1", "/a,zoom.us/j/1"]),
+)
+
+
+@given(st.lists(WORDS | LINKS, max_size=6).map("".join))
+def test_looking_ahead_finds_the_same_links(text: str):
+    found = list(online.mentions(text))
+    bare = online._BARE.pattern.replace("(?=[a-z0-9.-]++/)", "")
+    assert bare != online._BARE.pattern
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(online, "_may_hold_a_host", lambda text: any(name in text.lower() for name in NAMES))
+        patch.setattr(online, "_BARE", re.compile(bare))
+        assert list(online.mentions(text)) == found
 
 
 def occurrence(*lines: str, strategy: str = "event_override") -> dict[str, object]:

@@ -104,7 +104,7 @@ def by_reference(markup: str) -> str:
         return html_to_markdown.convert(markup)
 
 
-@settings(max_examples=600)
+@settings(max_examples=250)
 @given(safe)
 @example("<ul><li>a<ol><li>b</li> <li>c</li></ol>\n</li></ul> x")
 @example("<ol><li>a</li></ol> <ul><li>b</li></ul><p>c</p>")

@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: None of these, and the text is its own Markdown.
-_ANY: Final = re.compile(r"[\\`*_<&\]#=~-]|\d[.)]")
+#: None of these two, and the text is its own Markdown.
+_ANY: Final = re.compile(r"[\\`*_<&\]#=~-]")
+_ANY_NUMBER: Final = re.compile(r"\d[.)]")
 #: None of these, and a part of a text is its own Markdown but where a line begins and where it ends.
 _ANY_WITHIN: Final = re.compile(r"[\\`*_<&\[\]]")
 #: 2.4: a backslash before punctuation escapes it; before a line's end it is a break.
@@ -27,8 +28,9 @@ _ENTITY: Final = re.compile(r"&(?=#?[a-zA-Z0-9]{1,32};)")
 #: 6.3, 6.4, 4.7: what makes brackets a link, an image, or a definition of one.
 _BRACKET: Final = re.compile(r"\](?=[(\[:])")
 _ANY_BRACKET: Final = re.compile(r"[\[\]]")
-#: How a line may begin that the next four are about.
-_STARTS: Final = frozenset("#=-_*~>+0123456789")
+#: How a first and a further line may begin that the next four are about.
+_START: Final = re.compile(r"[ \t]*+[#=_*~>+0-9-]")
+_FURTHER_START: Final = re.compile(r"\n[ \t]*+[#=_*~>+0-9-]")
 #: … and what may stand before it: quotes and bullets, and numbers of lists.
 _QUOTES: Final = r"^((?:[ \t>]|[-+*][ \t](?=[ \t]*\S))*+)"
 _MARKS: Final = r"^((?:[ \t>]|(?:[-+*]|\d{1,9}[.)])[ \t](?=[ \t]*\S))*+)"
@@ -49,14 +51,14 @@ _LAST: Final = re.compile(r"[<&!\]]\Z")
 
 def escape(text: str) -> str:
     """A whole text as Markdown that renders as this text."""
-    if not _ANY.search(text):
+    if not _ANY.search(text) and not _ANY_NUMBER.search(text):
         return text
     text = _escape_always(text)
     if text.count("`") > 1:
         text = text.replace("`", "\\`")
     if "*" in text or "_" in text:
         paragraphs = _PARAGRAPHS.split(text)
-        text = "".join(_escape_emphasis(one) if _has_emphasis(one) else one for one in paragraphs)
+        text = "".join([_escape_emphasis(one) if _has_emphasis(one) else one for one in paragraphs])
     return _escape_line_starts(text)
 
 
@@ -79,17 +81,17 @@ def _escape_always(text: str, *, brackets: re.Pattern[str] = _BRACKET) -> str:
         text = _ENTITY.sub(r"\\&", text)
     if "<" in text:
         text = _ANGLE.sub("&lt;", text)  # not with a backslash: some renderers know no escape of it
-    return brackets.sub(r"\\\g<0>", text)
+    return brackets.sub(r"\\\g<0>", text) if "]" in text or "[" in text else text
 
 
 def _escape_line_starts(text: str) -> str:
-    if text.lstrip(" \t")[:1] not in _STARTS and (
-        "\n" not in text or not any(line.lstrip(" \t")[:1] in _STARTS for line in text.split("\n"))
-    ):
+    if not _START.match(text) and not _FURTHER_START.search(text):
         return text
-    text = _HEADING.sub(r"\1\\\2", text)
+    if "#" in text:
+        text = _HEADING.sub(r"\1\\\2", text)
     text = _RULE.sub(r"\1\\", text)
-    text = _FENCE.sub(r"\1\\", text)
+    if "~~~" in text:
+        text = _FENCE.sub(r"\1\\", text)
     expected = 1
 
     def number(found: re.Match[str]) -> str:

@@ -25,11 +25,15 @@ class Online(NamedTuple):
 #: A link, or a known host without its scheme: what people write into text.
 _LINK: Final = re.compile(r"(?i)https?://[^\s<>()\[\]\"'|]+")
 _BARE: Final = re.compile(
-    r"(?i)(?<![\w./@%=?&#-])(?:[a-z0-9-]{1,63}\.){0,4}(?:"
+    # That a slash follows is asked first: nearly all words end there.
+    r"(?i)(?<![\w./@%=?&#-])(?=[a-z0-9.-]++/)(?:[a-z0-9-]{1,63}\.){0,4}(?:"
     + "|".join(sorted((re.escape(host.name) for host in HOSTS), key=len, reverse=True))
     + r")/[^\s<>()\[\]\"'|]+"
 )
 _NAMES: Final = tuple(host.name for host in HOSTS)
+#: A dot before a letter; and the last one of each known host, with two characters on either side. Few texts have one.
+_DOT: Final = re.compile(r"\.[a-z]")
+_AROUND_DOTS: Final = frozenset(name[: name.rindex(".") + 3][-5:] for name in _NAMES)
 #: What a bare host looks like where it is followed by a path: whatever has none, and no scheme, is no link.
 _BARE_PATH: Final = re.compile(r"(?i)\.[a-z]{2,}/")
 _ENDING: Final = ".,;:!?*_~`”’»…"
@@ -120,6 +124,8 @@ def _may_hold_a_host(text: str) -> bool:
     if "://" not in text and _BARE_PATH.search(text) is None:
         return False
     lowered = text.lower()
+    if not any(lowered[dot.start() - 2 : dot.start() + 3] in _AROUND_DOTS for dot in _DOT.finditer(lowered)):
+        return False
     for name in _NAMES:  # noqa: SIM110 - half of what any() takes, for each description of each feed
         if name in lowered:
             return True

@@ -219,7 +219,8 @@ def _mended(text: str) -> str:
     ftfy decides by whether the sequence is valid UTF-8 and makes no sense as it stands; its guesses about bytes that
     are lost are left out.
     """
-    if text.isascii() or not _MOJIBAKE.search(text):
+    # UTF-8 of U+00C0 to U+00FF, and of nothing else, has this byte: one of them comes first in each such sequence.
+    if text.isascii() or b"\xc3" not in text.encode("utf-8", "surrogatepass") or not _MOJIBAKE.search(text):
         return text
     import ftfy
 
