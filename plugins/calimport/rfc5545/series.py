@@ -63,7 +63,7 @@ def expand(
     :raises calimport.rfc5545.recurrence.TooManySteps: they would cost more.
     """
     if len(events) == 1 and events[0].recurrence_id is None and not events[0].recurs:
-        one = _occurrence(events[0], None)
+        one = single(events[0])
         return [one][:limit] if window.holds(*one.span(zone)) else []
     masters = _masters([event for event in events if event.recurrence_id is None])
     overrides = [event for event in events if event.recurrence_id is not None]
@@ -77,7 +77,12 @@ def expand(
 
 def single_span(event: Event, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Where the event itself lies, its series apart: instants in UTC."""
-    return _occurrence(event, None).span(zone)
+    return single(event).span(zone)
+
+
+def single(event: Event) -> Occurrence:
+    """The event itself, its series apart."""
+    return _occurrence(event, None)
 
 
 def _of_masters(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: The calendar's own address alone, and where it leads.
 HOSTS: Final[tuple[str, ...]] = ()
 RETAINS_PAST: Final = None
+_COLORS: Final = ("COLOR", "X-APPLE-CALENDAR-COLOR")
 
 
 async def fetch(request: FetchRequest, http: Http) -> Feed:
@@ -67,6 +68,7 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     # A task that only fetches needs none of these.
     from calimport.rfc5545.blocks import layout
     from calimport.rfc5545.content_lines import read
+    from calimport.sources.ics_columns import first
     from calimport.sources.ics_reading import blocks_by_uid, cancels, damage
 
     notices = []
@@ -74,9 +76,10 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     if own and own.notice and own.name == context.timezone:
         notices.append(Notice("timezone_guessed", own.notice))
     found = layout(feed) if context.blocks else None
-    groups = blocks_by_uid(found, context) if found is not None and not cancels(found.calendar) else None
-    if found is not None and groups is not None:
-        return replace(_parsed([found.calendar], groups, context, notices), events_apart=True)
+    if found is not None and not cancels(found.calendar):
+        color = first([found.calendar], *_COLORS)
+        if (groups := blocks_by_uid(found, context, color)) is not None:
+            return replace(_parsed([found.calendar], groups, context, notices, color), events_apart=True)
     calendars = read(feed.decode())
     parsed = parse_calendars(calendars, context, [*damage(calendars), *notices])
     return replace(parsed, events_apart=False if context.blocks else None)
@@ -90,9 +93,12 @@ def parse_calendars(
     :param notices: what was found in reading them.
     :param color: of events that have none, where it is not the feed that says it.
     """
+    from calimport.sources.ics_columns import first
     from calimport.sources.ics_reading import components_by_uid
 
-    return _parsed(calendars, components_by_uid(calendars, context), context, notices, color)
+    return _parsed(
+        calendars, components_by_uid(calendars, context), context, notices, color or first(calendars, *_COLORS)
+    )
 
 
 def _parsed(
@@ -100,20 +106,31 @@ def _parsed(
     groups: Groups,
     context: ParseContext,
     notices: Sequence[Notice],
-    color: str | None = None,
+    color: str | None,
 ) -> Parsed:
     from calimport.rfc5545.series import expand, single_span
+    from calimport.sources.ics_columns import first
     from calimport.sources.ics_reading import Patience, guesses, single_ends, too_often, typed, unreadable
-    from calimport.sources.ics_rows import first, rows
+    from calimport.sources.ics_rows import rows
+    from calimport.sources.ics_singles import Single
 
     zone = ZoneInfo(context.timezone)
-    color = color or first(calendars, "COLOR", "X-APPLE-CALENDAR-COLOR")
     made: list[dict[str, Any]] = []
     notices = list(notices)
     published_from = context.as_of
     ahead = set[str]()
     patience = Patience(context.window)
     for uid, components in groups.near:
+        if isinstance(components, Single):
+            if components.row is not None:
+                if len(made) == context.max_occurrences:
+                    notices.append(_too_many(context))
+                    break
+                made.append(components.row)
+            if components.start >= context.as_of:
+                ahead.add(uid)
+            published_from = min(published_from, components.end)
+            continue
         try:
             events = typed(components, uid)
             room = context.max_occurrences - len(made)

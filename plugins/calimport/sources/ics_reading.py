@@ -19,8 +19,9 @@ from calimport.rfc5545.escaping import unescape
 from calimport.rfc5545.events import Event, event
 from calimport.rfc5545.recurrence import BUDGET, Steps
 from calimport.sources.base import Notice, ParseContext, bounded_uid, quoted
+from calimport.sources.ics_columns import text
 from calimport.sources.ics_outside import Outside
-from calimport.sources.ics_rows import text
+from calimport.sources.ics_singles import Single, Singles
 from calimport.sources.ics_skim import Skim
 from calimport.zones import Zones
 
@@ -44,8 +45,8 @@ class Groups:
     """The events of a feed by UID, in the order in which their UIDs come first."""
 
     uids: frozenset[str]
-    #: All that may have a part in the window.
-    near: Iterator[tuple[str, Members]]
+    #: All that may have a part in the window; what is one row and needs no more than its lines is that row.
+    near: Iterator[tuple[str, Members | Single]]
     #: How many VEVENTs there are, and how many of them the reference has read.
     components: int
     read_by_reference: int
@@ -80,10 +81,12 @@ def components_by_uid(calendars: Sequence[Component], context: ParseContext) -> 
     return Groups(frozenset(found), iter(found.items()), count, count)
 
 
-def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups | None:
+def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> Groups | None:
     """As :func:`components_by_uid`; what is outside of the window is not read.
 
     None: not only each by itself can the events be read.
+
+    :param color: of events that have none.
     """
     zones = Zones(
         layout.calendar.walk("VTIMEZONE"), ZoneInfo(context.timezone), context.timezone_source, context.window
@@ -122,10 +125,19 @@ def blocks_by_uid(layout: Layout, context: ParseContext) -> Groups | None:
             blocks.sort(key=lambda block: block.line)
         found = dict(sorted(found.items(), key=lambda item: item[1][0].line))
 
-    def near() -> Iterator[tuple[str, Members]]:
+    singles = Singles(context, zones, color)
+
+    def single(uid: str, block: Block) -> Single | None:
+        try:
+            return singles.of(uid, block)
+        except Exception:  # noqa: BLE001 - it is met again where the event is read as others are, and said there
+            return None
+
+    def near() -> Iterator[tuple[str, Members | Single]]:
         for uid, blocks in found.items():
             if left := outside.left(uid, blocks):
-                yield uid, [(block.component(), zones) for block in left]
+                alone = single(uid, left[0]) if len(blocks) == 1 else None
+                yield uid, alone or [(block.component(), zones) for block in left]
 
     return Groups(
         uids=frozenset(found) | alone,

@@ -1,29 +1,24 @@
-"""An occurrence of an iCalendar event as a row of the frame, property by property."""
+"""An occurrence of an iCalendar event as a row of the frame: when it takes place, and when it reminds."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from calimport import reminders
-from calimport.frame import MOST, STATUSES, TRANSPARENCIES, VISIBILITIES
-from calimport.rfc5545.escaping import split_list, unescape
+from calimport.frame import MOST
 from calimport.rfc5545.values import date_or_time, duration
-from calimport.text import richer
+from calimport.sources.ics_columns import number, said, text
 from calimport.windows import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from calimport.rfc5545.content_lines import Component, Property
+    from calimport.rfc5545.components import Component
     from calimport.rfc5545.series import Occurrence
 
-#: PostgreSQL's integer; a SEQUENCE beyond it counts nothing.
-_LARGEST_NUMBER: Final = 2**31 - 1
 _UTC: Final = ZoneInfo("UTC")
 
 
@@ -34,33 +29,35 @@ def rows(
 
     :param since: the window's start, an instant in UTC; an alarm of a series for an earlier one is past.
     """
-    said: dict[int, dict[str, Any]] = {}
-    alarms: dict[int, _Alarms] = {}
+    said_by: dict[int, dict[str, Any]] = {}
+    alarms: dict[int, Alarms] = {}
     starts = _starts_of_series(found, zone)
     made = []
     for one in found:
         event: Component = one.event.payload
-        if (of_event := said.get(id(event))) is None:
-            of_event = said[id(event)] = _said(event, color)
-            alarms[id(event)] = _Alarms(event, starts.get(id(event)), since)
-        start_at, end_at = one.span(zone)
-        made.append(
-            {
-                **of_event,
-                "uid": uid,
-                "recurrence_id": _recurrence_id(one.recurrence_id),
-                "start_at": start_at,
-                "end_at": end_at,
-                "all_day": one.all_day,
-                "start_date": one.start if one.all_day else None,
-                "end_date": one.end if one.all_day else None,
-                "timezone": one.event.timezone,
-                "timezone_source": one.event.timezone_source,
-                **alarms[id(event)].at(start_at, end_at),
-                "is_recurring": one.recurrence_id is not None,
-            }
-        )
+        if (of_event := said_by.get(id(event))) is None:
+            of_event = said_by[id(event)] = said(event.properties, color)
+            alarms[id(event)] = Alarms(list(event.walk("VALARM")), starts.get(id(event)), since)
+        of_date = when(one, zone)
+        made.append({**of_event, "uid": uid, **of_date, **alarms[id(event)].at(of_date["start_at"], of_date["end_at"])})
     return made
+
+
+def when(one: Occurrence, zone: ZoneInfo) -> dict[str, Any]:
+    """The columns that say when an occurrence takes place."""
+    start_at, end_at = one.span(zone)
+    all_day = one.all_day
+    return {
+        "recurrence_id": _recurrence_id(one.recurrence_id),
+        "start_at": start_at,
+        "end_at": end_at,
+        "all_day": all_day,
+        "start_date": one.start if all_day else None,
+        "end_date": one.end if all_day else None,
+        "timezone": one.event.timezone,
+        "timezone_source": one.event.timezone_source,
+        "is_recurring": one.recurrence_id is not None,
+    }
 
 
 def _starts_of_series(found: Sequence[Occurrence], zone: ZoneInfo) -> dict[int, list[datetime]]:
@@ -73,32 +70,6 @@ def _starts_of_series(found: Sequence[Occurrence], zone: ZoneInfo) -> dict[int, 
             if replaced is None or replaced.parameter("RANGE"):
                 starts.setdefault(id(event), []).append(one.span(zone)[0])
     return {component: sorted(found_at) for component, found_at in starts.items()}
-
-
-def _said(event: Component, color: str | None) -> dict[str, Any]:
-    """The columns that are the same for every occurrence of a component."""
-    given = event.properties
-    return {
-        "status": _choice(given, "STATUS", STATUSES, "confirmed"),
-        "summary": text(event, "SUMMARY"),
-        "description": _description(event),
-        "location": text(event, "LOCATION"),
-        "url": text(event, "URL"),
-        "online_url": _conference(event),
-        "online_type": None,
-        "categories": [name for one in given.get("CATEGORIES", ()) for name in split_list(one.value)],
-        "organizer": _person(event.first("ORGANIZER")),
-        "creator": None,
-        "attendees": _people(given.get("ATTENDEE", [])),
-        "visibility": _choice(given, "CLASS", VISIBILITIES, "default"),
-        "transparency": _choice(given, "TRANSP", TRANSPARENCIES, "opaque"),
-        "color": text(event, "COLOR") or color,
-        "sequence": _number(event, "SEQUENCE"),
-        "created_at": _stamp(event, "CREATED"),
-        "updated_at": _stamp(event, "LAST-MODIFIED"),
-        "source_event_id": None,
-        "source_series_id": None,
-    }
 
 
 def _recurrence_id(moment: date | datetime | None) -> str | None:
@@ -129,7 +100,7 @@ class _Trigger(NamedTuple):
         return [first + pause for pause in self.pauses]
 
 
-class _Alarms:
+class Alarms:
     """The VALARMs of an event (RFC 5545, 3.6.6), read once for all of its dates.
 
     An alarm at an instant is there once, also in a series (3.8.6.3): it belongs to the first of ``starts`` that is not
@@ -139,8 +110,7 @@ class _Alarms:
     says that the calendar's defaults are not wanted.
     """
 
-    def __init__(self, event: Component, starts: Sequence[datetime] | None, since: datetime) -> None:
-        alarms = list(event.walk("VALARM")) if event.components else []
+    def __init__(self, alarms: Sequence[Component], starts: Sequence[datetime] | None, since: datetime) -> None:
         self._says_nothing = not alarms
         #: Those of each date; more than are kept of them say only that there are too many.
         self._relative: dict[_Trigger, None] = {}
@@ -190,7 +160,8 @@ def _trigger(alarm: Component) -> _Trigger | None:
             first = instant(at, _UTC)
         else:
             return None
-        repeats, pause = _number(alarm, "REPEAT"), alarm.first("DURATION")
+        given, pause = alarm.first("REPEAT"), alarm.first("DURATION")
+        repeats = number(given.value) if given is not None else None
         pauses: tuple[timedelta, ...] = (timedelta(),)
         if pause is not None and repeats and repeats > 0:
             each = duration(pause.value, [])
@@ -201,108 +172,3 @@ def _trigger(alarm: Component) -> _Trigger | None:
         return None
     is_from_end = (trigger.parameter("RELATED") or "").upper() == "END"
     return _Trigger(_METHODS.get(action, "popup"), first, is_from_end, pauses)
-
-
-def _people(addresses: list[Property]) -> list[dict[str, str | None] | None]:
-    """Those that are kept; the others are only counted."""
-    kept = addresses[: MOST["attendees"]]
-    return [*(_person(one, status=True) for one in kept), *[None] * (len(addresses) - len(kept))]
-
-
-def _person(address: Property | None, *, status: bool = False) -> dict[str, str | None] | None:
-    if address is None:
-        return None
-    uri = address.value.strip()
-    person: dict[str, str | None] = {
-        "name": address.parameter("CN"),
-        "email": uri[7:] if uri.lower().startswith("mailto:") else None,
-    }
-    if status:
-        person["status"] = (address.parameter("PARTSTAT") or "NEEDS-ACTION").lower()
-    return person
-
-
-def _description(event: Component) -> str | None:
-    """The text, or its HTML form where a producer writes one: X-ALT-DESC (Outlook), ALTREP as a data URI (Mozilla)."""
-    given = event.first("DESCRIPTION")
-    markup = text(event, "X-ALT-DESC")
-    if markup is None and given is not None and "ALTREP" in given.parameters.upper():
-        kind, _, data = (given.parameter("ALTREP") or "").partition(",")
-        markup = unquote(data) if kind.lower().split(";")[0] == "data:text/html" and "base64" not in kind else None
-    said = text(event, "DESCRIPTION")
-    return richer(said, markup) if markup else said
-
-
-_CONFERENCES: Final = (
-    *("CONFERENCE", "X-GOOGLE-CONFERENCE", "X-MICROSOFT-SKYPETEAMSMEETINGURL"),
-    *("X-MICROSOFT-ONLINEMEETINGCONFLINK", "X-MICROSOFT-ONLINEMEETINGEXTERNALLINK", "X-ZOOM-MEETING-URL"),
-)
-#: Features of RFC 7986 (6.3) by which one does not take part: a web feed, a chat, the moderator's own entrance.
-_NOT_THE_MEETING: Final = frozenset({"FEED", "CHAT", "MODERATOR", "PHONE"})
-
-
-def _conference(event: Component) -> str | None:
-    """The meeting's address, from the property of RFC 7986 (5.11), of Google, of Microsoft, or of Zoom."""
-    if event.properties.keys().isdisjoint(_CONFERENCES):
-        return None
-    for name in _CONFERENCES:
-        addresses = [
-            (set((given.parameter("FEATURE") or "VIDEO").upper().split(",")) <= _NOT_THE_MEETING, unescape(given.value))
-            for given in event.all(name)
-            if given.value.lower().startswith(("http://", "https://"))
-        ]
-        if addresses:
-            return min(addresses, key=lambda one: one[0])[1]
-    return None
-
-
-def first(calendars: Sequence[Component], *names: str) -> str | None:
-    values = (text(calendar, name) for calendar in calendars for name in names)
-    return next((value for value in values if value), None)
-
-
-#: Properties whose value is a URI and so has no escapes (RFC 5545, 3.3.13).
-_URIS: Final = frozenset({"URL"})
-
-
-def text(component: Component, name: str) -> str | None:
-    """The first value of a property, unescaped; None where it says nothing."""
-    found = component.properties.get(name)
-    if not found:
-        return None
-    value = found[0].value
-    return (value if name in _URIS else unescape(value)) or None
-
-
-def _number(event: Component, name: str) -> int | None:
-    given = event.first(name)
-    try:
-        value = None if given is None else int(given.value)
-    except ValueError:
-        return None
-    return None if value is None or abs(value) > _LARGEST_NUMBER else value
-
-
-def _stamp(event: Component, name: str) -> datetime | None:
-    """CREATED and LAST-MODIFIED are in UTC (3.8.7), also where the producer forgot to say so."""
-    given = event.first(name)
-    try:
-        return None if given is None else instant(date_or_time(given.value, []), _UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-#: The spelling of Microsoft's and others' exports.
-_SPELLINGS: Final = {"canceled": "cancelled"}
-
-
-def _choice(given: Mapping[str, list[Property]], name: str, choices: tuple[str, ...], default: str) -> str:
-    found = given.get(name)
-    return _chosen(found[0].value, choices, default) if found else default
-
-
-@lru_cache(maxsize=256)
-def _chosen(value: str, choices: tuple[str, ...], default: str) -> str:
-    value = unescape(value).strip().lower()
-    value = _SPELLINGS.get(value, value)
-    return value if value in choices else default
