@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
+from itertools import repeat
 from operator import itemgetter
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ def rows(columns: frame.Columns) -> Iterator[tuple[str, ...]]:
 
 def fields(row: Mapping[str, Any]) -> list[str]:
     """Each column of a row as a field, in the order of :data:`calimport.frame.NAMES` but without `content_hash`."""
-    return [NULL if (value := row[name]) is None else write(value) for name, write in _WRITERS]
+    return [_field(row[name], write) for name, write in _WRITERS]
 
 
 def line(written: Sequence[str], content_hash: bytes) -> str:
@@ -57,12 +58,19 @@ def text(value: str) -> str:
 
 
 def _column(values: list[Any], write: _Writer) -> Iterable[str]:
+    if values and values.count(values[0]) == len(values):
+        return repeat(_field(values[0], write), len(values))
     if write in _OF_LISTS:
-        # Empty lists are many; of others, the dates of an event share one.
-        by_id = {id(value): NULL if value is None else write(value) for value in values}
+        # The dates of an event share one.
+        by_id = {id(value): _field(value, write) for value in values}
         return [by_id[id(value)] for value in values]
-    written = {value: NULL if value is None else write(value) for value in dict.fromkeys(values)}
+    written = {value: _field(value, write) for value in dict.fromkeys(values)}
     return map(written.__getitem__, values)
+
+
+def _field(value: Any, write: _Writer) -> str:
+    return NULL if value is None else write(value)
+>>>>>>> 936f1f1 (An event's shape is guessed from its number of lines; a column of one value is written once)
 
 
 def _flag(value: bool) -> str:

@@ -92,8 +92,15 @@ def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Norm
     columns = completion.columns()
     lines, columns["content_hash"] = _written(columns)
     found = [*map(_storable, parsed.notices), *completion.notices(columns)]
-    uids = frozenset(uid if uid.isprintable() else storable(uid) for uid in parsed.uids)
+    uids = frozenset(map(_stored, parsed.uids))
     return Normalized(columns, lines, replace(parsed, occurrences=[], uids=uids), merge_notices(found))
+
+
+def _stored(uid: str) -> str:
+    if uid.isprintable():
+        return uid
+    stored: str = storable(uid)
+    return stored
 
 
 def _storable(notice: Notice) -> Notice:
@@ -120,7 +127,7 @@ class _Completion:
     def __init__(self, given: list[dict[str, Any]], meaning: Meaning, timezone: str) -> None:
         self._meaning = meaning
         self._placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
-        self._all_uids = list(map(cache(storable), _column(given, "uid")))
+        self._all_uids = list(map(_stored, _column(given, "uid")))
         descriptions = list(map(cache(markdown), _column(given, "description")))
         self._private = [one in _PRIVATE for one in _column(given, "visibility")]
         self._marked = list(map(cache(partial(_is_marked, meaning.ignore_marker)), descriptions))

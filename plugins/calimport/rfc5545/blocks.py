@@ -61,6 +61,8 @@ class Shape:
     """The heads of a clean VEVENT, in their order."""
 
     heads: tuple[Head, ...]
+    #: The same as they are written, each with its colon, the first one of its line.
+    written: tuple[str, ...]
     #: Of each line where its value begins.
     begins: tuple[int, ...]
     #: By property the number of its line: the first, where there are several.
@@ -235,6 +237,8 @@ class Reader:
         self.is_lost = False
         self._has_blank_lines, self._has_tabs = layout.has_blank_lines, layout.has_tabs
         self._shapes: dict[str, Shape | None] = {}
+        #: By how many lines an event has, the shape of the latest one: the next is likely to have it too.
+        self._latest: dict[int, Shape] = {}
         self._alarms: dict[str, Component | None] = {}
 
     def read(self, text: str, line: int) -> Block:
@@ -259,15 +263,18 @@ class Reader:
                     return None
                 alarms.append(component)
                 text += rest
-        written = _VALUES.sub(":", text)
-        try:
-            shape = self._shapes[written]
-        except KeyError:
-            make = _known_shape if len(written) <= _LONGEST_KNOWN_PART else _shape
-            shape = self._shapes[written] = make(written)
-        if shape is None:
-            return None
         lines = text.split("\n")
+        shape = self._latest.get(len(lines))
+        if shape is None or not all(map(str.startswith, lines, shape.written)):
+            written = _VALUES.sub(":", text)
+            try:
+                shape = self._shapes[written]
+            except KeyError:
+                make = _known_shape if len(written) <= _LONGEST_KNOWN_PART else _shape
+                shape = self._shapes[written] = make(written)
+            if shape is None:
+                return None
+            self._latest[len(lines)] = shape
         for number, begin, head in shape.doubtful:
             one = lines[number]
             if (one.find(":", begin) >= 0 or not one[begin : begin + 1].strip()) and not _is_clean(head, one[begin:]):
@@ -316,7 +323,7 @@ def _shape(written: str) -> Shape | None:
     doubtful = [
         (number, len(lines[number]), head) for number, head in enumerate(heads) if head.parameters or head.name in _TOLD
     ]
-    return Shape(tuple(heads), tuple(map(len, lines)), first, tuple(doubtful))
+    return Shape(tuple(heads), tuple(lines), tuple(map(len, lines)), first, tuple(doubtful))
 
 
 #: What feeds of one program have in common is understood once for all of them.

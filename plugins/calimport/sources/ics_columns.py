@@ -57,7 +57,8 @@ class Saying:
     def __init__(self, shape: Shape, color: str | None) -> None:
         self._color = color
         self._without = said({}, color)
-        #: Column, line, where its value begins, and how it is read.
+        #: Column, line, where its value begins, and how it is read: of texts as by :func:`_meant`.
+        self._texts: list[tuple[str, int, int]] = []
         self._values: list[tuple[str, int, int, Callable[[str], Any]]] = []
         self._lines: list[tuple[Head, int, int]] = []
         self._of_lines: list[tuple[str, Callable[[_Properties], Any]]] = []
@@ -70,12 +71,19 @@ class Saying:
                 self._lines += [(shape.heads[number], number, shape.begins[number]) for number in numbers]
                 self._of_lines.append((column, read))
         for column, (name, read_value) in one_value.items():
-            if (at := shape.first.get(name)) is not None:
+            if (at := shape.first.get(name)) is None:
+                continue
+            if read_value is _meant:
+                self._texts.append((column, at, shape.begins[at]))
+            else:
                 self._values.append((column, at, shape.begins[at], read_value))
 
     def row(self, block: Block) -> dict[str, Any]:
         """The columns that follow from what an event of this shape says."""
         found, lines = self._without.copy(), block.lines
+        for column, number, begin in self._texts:
+            value = lines[number][begin:]
+            found[column] = (unescape(value) if "\\" in value else value) or None
         for column, number, begin, read in self._values:
             found[column] = read(lines[number][begin:])
         if self._of_lines:

@@ -14,7 +14,7 @@ from calimport.sources.ics_columns import number, said, text
 from calimport.windows import instant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from calimport.rfc5545.components import Component
     from calimport.rfc5545.series import Occurrence
@@ -86,6 +86,10 @@ _METHODS: Final = {"DISPLAY": "popup", "EMAIL": "email", "AUDIO": "audio"}
 _MOST_REPEATS: Final = 20
 
 
+#: What an event says of reminders that has no alarm.
+NO_ALARMS: Final[Mapping[str, Any]] = {"reminders": [], "reminder_methods": None}
+
+
 class _Trigger(NamedTuple):
     """When an alarm reminds: so long from the start or the end, or at an instant; and again after each pause."""
 
@@ -125,10 +129,10 @@ class Alarms:
             elif since <= trigger.first and (start := _first_from(starts, trigger.first)):
                 self._absolute.setdefault(start, []).append(trigger)
 
-    def at(self, start: datetime, end: datetime) -> dict[str, Any]:
+    def at(self, start: datetime, end: datetime) -> Mapping[str, Any]:
         """``reminders`` and ``reminder_methods`` of a date."""
         if self._says_nothing:
-            return {"reminders": [], "reminder_methods": None}
+            return NO_ALARMS
         found = []
         for trigger in (*self._relative, *self._absolute.get(None, ()), *self._absolute.get(start, ())):
             try:

@@ -15,7 +15,7 @@ from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.events import event
 from calimport.rfc5545.series import single
 from calimport.sources.ics_columns import Saying
-from calimport.sources.ics_rows import Alarms, when
+from calimport.sources.ics_rows import NO_ALARMS, Alarms, when
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,7 +89,8 @@ class Singles:
         row = plan.saying.row(block)
         row.update(times)
         row["uid"] = uid
-        row.update(Alarms(block.alarms, None, self._context.window.start).at(start, end))
+        if block.alarms:
+            row.update(Alarms(block.alarms, None, self._context.window.start).at(start, end))
         return Single(row, start, end)
 
     def _plan(self, shape: Shape) -> _Plan | None:
@@ -112,4 +113,6 @@ class Singles:
         if one.notes or one.doubtful_zones:
             return None
         occurrence = single(one)
-        return _When(when(occurrence, self._zone), self._context.window.holds(*occurrence.span(self._zone)))
+        return _When(
+            {**when(occurrence, self._zone), **NO_ALARMS}, self._context.window.holds(*occurrence.span(self._zone))
+        )
