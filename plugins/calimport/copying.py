@@ -70,7 +70,6 @@ def _column(values: list[Any], write: _Writer) -> Iterable[str]:
 
 def _field(value: Any, write: _Writer) -> str:
     return NULL if value is None else write(value)
->>>>>>> 936f1f1 (An event's shape is guessed from its number of lines; a column of one value is written once)
 
 
 def _flag(value: bool) -> str:

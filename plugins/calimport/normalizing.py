@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from html import unescape
 from itertools import compress
 from operator import itemgetter
@@ -14,6 +14,7 @@ from calimport import copying, frame, online, privacy, reminders, sources
 from calimport.errors import FeedTooLarge
 from calimport.frame import Columns
 from calimport.garbage import no_collection
+from calimport.online import Online
 from calimport.placing import Placing
 from calimport.privacy import Privacy
 from calimport.settings import Settings
@@ -128,9 +129,9 @@ class _Completion:
         self._meaning = meaning
         self._placing = replace(meaning.placing, timezone=meaning.placing.timezone or timezone)
         self._all_uids = list(map(_stored, _column(given, "uid")))
-        descriptions = list(map(cache(markdown), _column(given, "description")))
+        descriptions = _each(markdown, _column(given, "description"))
         self._private = [one in _PRIVATE for one in _column(given, "visibility")]
-        self._marked = list(map(cache(partial(_is_marked, meaning.ignore_marker)), descriptions))
+        self._marked = _each(partial(_is_marked, meaning.ignore_marker), descriptions)
         kept = self._kept(given)
         self._given = [given[number] for number in kept]
         self._uids = [self._all_uids[number] for number in kept]
@@ -161,27 +162,24 @@ class _Completion:
     def columns(self) -> Columns:
         """All but the hash, as the calendar's privacy leaves them: what is not kept is not in the hash either."""
         given = _columns(self._given, [name for name in frame.NAMES if name not in _COMPLETED])
-        count, one_line, address = len(self._given), cache(plain), cache(link)
-        texts = [_parts(text) for text in given["location"]]
-        where = list(map(cache(self._placing.locate), map(one_line, texts)))
-        urls, online_urls = list(map(address, given["url"])), list(map(address, given["online_url"]))
-        find = cache(online.find)
-        found = [
-            find(online_url, online_type, location=location, description=description, url=url)
-            for online_url, online_type, location, description, url in zip(
-                online_urls, given["online_type"], map(one_line, texts), self._descriptions, urls, strict=True
-            )
-        ]
+        count, texts = len(self._given), [_parts(text) for text in given["location"]]
+        one_line = _table(plain, *given["summary"], *given["location"], *given["color"], *texts)
+        summaries, locations, colors = (list(map(one_line, given[name])) for name in ("summary", "location", "color"))
+        within = list(map(one_line, texts))
+        where = _each(self._placing.locate, within)
+        urls, online_urls = _each(link, given["url"]), _each(link, given["online_url"])
+        asked = zip(online_urls, given["online_type"], within, self._descriptions, urls, strict=True)
+        found = _each(_online, list(asked))
         wanted = [reminders.completed(row, self._meaning.default_reminders) for row in self._given]
         columns = given | {
             "reminders": _column(wanted, "reminders"),
             "reminder_methods": _column(wanted, "reminder_methods"),
             "uid": self._uids,
-            "summary": list(map(one_line, given["summary"])),
+            "summary": summaries,
             "description": self._descriptions,
-            "location": list(map(one_line, given["location"])),
+            "location": locations,
             "url": urls,
-            "color": list(map(one_line, given["color"])),
+            "color": colors,
             "online_url": [one.url if one else None for one in found],
             "online_type": [one.type if one else None for one in found],
             "activity_type": [self._meaning.activity_type] * count,
@@ -189,8 +187,7 @@ class _Completion:
             "address": [one.address for one in where],
         }
         self._unresolved = [one.unresolved for one in where]
-        read = cache(readable)
-        columns |= {name: list(map(read, columns[name])) for name in _READ}
+        columns |= {name: _each(readable, columns[name]) for name in _READ}
         self._cut_short(columns)
         columns |= {name: _each_once(readable, columns[name]) for name in _READ_WITHIN}
         columns = self._meaning.privacy.applied(privacy.busy(columns, self._hidden))
@@ -256,10 +253,25 @@ def _column(rows: list[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
+def _table(change: Callable[[Any], Any], *values: Any) -> Callable[[Any], Any]:
+    """What each of the values becomes."""
+    return {value: change(value) for value in dict.fromkeys(values)}.__getitem__
+
+
+def _each(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:
+    """Each value changed, equal ones once."""
+    return list(map(_table(change, *values), values))
+
+
 def _each_once(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Each value changed that is not empty; one that dates of an event share is changed once."""
     changed = {id(value): change(value) for value in values if value}
     return [changed[id(value)] if value else value for value in values] if changed else values
+
+
+def _online(asked: tuple[str | None, str | None, str | None, str | None, str | None]) -> Online | None:
+    given, given_type, location, description, url = asked
+    return online.find(given, given_type, location=location, description=description, url=url)
 
 
 def _parts(location: str | None) -> str | None:
