@@ -260,6 +260,8 @@ def _table(change: Callable[[Any], Any], *values: Any) -> Callable[[Any], Any]:
 
 def _each(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Each value changed, equal ones once."""
+    if values and values.count(values[0]) == len(values):
+        return [change(values[0])] * len(values)
     return list(map(_table(change, *values), values))
 
 

@@ -22,8 +22,7 @@ def unescape(value: str) -> str:
     if "\\\\" not in value:
         # No backslash belongs to the one before it, so that each escape can be replaced for itself.
         for written, meant in _MEANT_BY:
-            if written in value:
-                value = value.replace(written, meant)
+            value = value.replace(written, meant)
         return value
     return _ESCAPE.sub(lambda found: _MEANT[found.group(1)], value)
 

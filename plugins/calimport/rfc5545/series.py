@@ -316,6 +316,9 @@ def _occurrence(event: Event, original: Original | None) -> Occurrence:
     if not isinstance(start, datetime):
         return Occurrence(event, start, lengths.end(event, start, clocks.at_midnight(start)), original)
     at = clocks.utc(start)
+    if event.duration is None and isinstance(event.end, datetime):
+        # As lengths.end() has it, without asking zones twice.
+        return Occurrence(event, at, max(at, clocks.utc(event.end)), original)
     return Occurrence(event, at, lengths.end(event, at, start.replace(tzinfo=None)), original)
 
 

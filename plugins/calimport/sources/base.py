@@ -136,6 +136,7 @@ def quoted(name: str) -> str:
 
 def bounded_uid(uid: str) -> str:
     """``uid``, or its beginning and a digest where it is longer than an index of PostgreSQL takes (RFC 5545: any)."""
-    if len(uid.encode("utf-8", "replace")) <= _LONGEST_UID:
+    # A character has four bytes at most.
+    if len(uid) <= _LONGEST_UID // 4 or len(uid.encode("utf-8", "replace")) <= _LONGEST_UID:
         return uid
     return f"{uid[:100]}…{sha256(uid.encode('utf-8', 'replace')).hexdigest()}"

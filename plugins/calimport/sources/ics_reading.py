@@ -125,7 +125,7 @@ def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> G
             blocks.sort(key=lambda block: block.line)
         found = dict(sorted(found.items(), key=lambda item: item[1][0].line))
 
-    singles = Singles(context, zones, color)
+    singles = Singles(context, zones, outside, color)
 
     def single(uid: str, block: Block) -> Single | None:
         try:
@@ -135,9 +135,10 @@ def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> G
 
     def near() -> Iterator[tuple[str, Members | Single]]:
         for uid, blocks in found.items():
-            if left := outside.left(uid, blocks):
-                alone = single(uid, left[0]) if len(blocks) == 1 else None
-                yield uid, alone or [(block.component(), zones) for block in left]
+            if len(blocks) == 1 and (alone := single(uid, blocks[0])):
+                yield uid, alone
+            elif left := outside.left(uid, blocks):
+                yield uid, [(block.component(), zones) for block in left]
 
     return Groups(
         uids=frozenset(found) | alone,

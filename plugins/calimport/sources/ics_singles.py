@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from calimport.rfc5545.blocks import Block, Shape
     from calimport.sources.base import ParseContext
+    from calimport.sources.ics_outside import Outside
     from calimport.zones import Zones
 
 #: With any of these, an event may be more than one row, or not its own.
@@ -57,15 +58,15 @@ class _Plan(NamedTuple):
 class Singles:
     """The single events of one feed."""
 
-    def __init__(self, context: ParseContext, zones: Zones, color: str | None) -> None:
+    def __init__(self, context: ParseContext, zones: Zones, outside: Outside, color: str | None) -> None:
         """:param color: of events that have none."""
-        self._context, self._zones, self._color = context, zones, color
+        self._context, self._zones, self._outside, self._color = context, zones, outside, color
         self._zone = ZoneInfo(context.timezone)
         self._plans: dict[int, _Plan | None] = {}
         self._times: dict[object, _When | None] = {}
 
     def of(self, uid: str, block: Block) -> Single | None:
-        """The only component of a UID; None where it has to be understood as others are."""
+        """The only component of a UID; None where it is for others to understand, or to pass over by its days."""
         shape = block.shape
         if shape is None:
             return None
@@ -106,6 +107,9 @@ class Singles:
         for number in numbers:
             name, parameters = block.shape.heads[number]
             component.properties[name] = [Property(name, parameters, block.value(number))]
+        start, end = component.properties["DTSTART"][0], component.first("DTEND")
+        if self._outside.days_outside(start.value[:8], end.value[:8] if end else None):
+            return None
         try:
             one = event(component, "", self._zones)
         except ValueError:
