@@ -32,7 +32,7 @@ _BARE: Final = re.compile(
 )
 _NAMES: Final = tuple(host.name for host in HOSTS)
 #: A dot before a letter; and the last one of each known host, with two characters on either side. Few texts have one.
-_DOT: Final = re.compile(r"\.[a-z]")
+_DOT: Final = re.compile(r"\.[a-zA-Z]")
 _AROUND_DOTS: Final = frozenset(name[: name.rindex(".") + 3][-5:] for name in _NAMES)
 #: What a bare host looks like where it is followed by a path: whatever has none, and no scheme, is no link.
 _BARE_PATH: Final = re.compile(r"(?i)\.[a-z]{2,}/")
@@ -123,9 +123,9 @@ def postal(location: str | None) -> str | None:
 def _may_hold_a_host(text: str) -> bool:
     if "://" not in text and _BARE_PATH.search(text) is None:
         return False
-    lowered = text.lower()
-    if not any(lowered[dot.start() - 2 : dot.start() + 3] in _AROUND_DOTS for dot in _DOT.finditer(lowered)):
+    if _AROUND_DOTS.isdisjoint([text[dot.start() - 2 : dot.start() + 3].lower() for dot in _DOT.finditer(text)]):
         return False
+    lowered = text.lower()
     for name in _NAMES:  # noqa: SIM110 - half of what any() takes, for each description of each feed
         if name in lowered:
             return True

@@ -49,6 +49,8 @@ class Venues:
 
         Where both have a postcode it must be the same: there is more than one Town Hall. Nothing, where two would do.
         """
+        if not self._by_name and not self._by_street:
+            return None
         postcode = postcode_key(address.postcode)
         parts = [_folded(line) for line in address.lines]
         for part in parts:
@@ -69,6 +71,8 @@ def _agrees(place: Place, postcode: str | None) -> bool:
 
 def _folded(name: str) -> str:
     """Names are the same when these are: without case, accents, punctuation and a leading article."""
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(one))
+    plain = name.casefold()
+    if not plain.isascii():
+        plain = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
     words = " ".join(_NOT_WORDS.sub(" ", plain.replace("'", "").replace("’", "").replace("&", " and ")).split())
     return words.removeprefix("the ")
