@@ -37,14 +37,14 @@ _ENDING: Final = re.compile(r"[\s()<>\"\\`{}|^]")
 class _Element:
     """An element that is open, and what its children have become so far."""
 
-    __slots__ = ("href", "in_heading", "in_item", "in_link", "items", "last", "list_at", "name", "pieces")
+    __slots__ = ("href", "in_heading", "in_item", "in_link", "is_block", "items", "last", "list_at", "name", "pieces")
 
     def __init__(self, name: str, href: str | None = None, parent: _Element | None = None) -> None:
-        self.name, self.href = name, href
+        self.name, self.href, self.is_block = name, href, name in _BLOCKS
         self.in_link: bool = name == "a" or (parent is not None and parent.in_link)
         self.in_heading: bool = name in _HEADINGS or (parent is not None and parent.in_heading)
         self.in_item: bool = name == "li" or (parent is not None and parent.in_item)
-        self.pieces = list[str]()
+        self.pieces: list[str] = []
         #: The name of the last child that is an element.
         self.last = ""
         #: The piece that is a list, as long as nothing but blanks has come after it; and the items of this list.
@@ -121,9 +121,8 @@ def _add_text(element: _Element, text: str, following: str, said: list[str], *, 
         text = unescape(text)
     if element.in_link:
         said.append(text)
-    before, is_within = element.last, element.name in _BLOCKS
-    opens = before in _BLOCKS or (is_within and not before)
-    ends = following in _BLOCKS or (is_within and not following)
+    opens = element.last in _BLOCKS if element.last else element.is_block
+    ends = following in _BLOCKS if following else element.is_block
     if not text.strip():
         if opens or ends:
             return
