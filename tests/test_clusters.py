@@ -181,8 +181,8 @@ def test_what_a_killed_report_left_the_next_one_does(importer, web):
     assert found(importer) == [["a Yoga", "b Yoga"]]
 
 
-@pytest.mark.parametrize("most_rows", [1, 3, 7, 1000])
-def test_however_many_rows_are_looked_at_at_once_the_clusters_are_the_same(importer, web, most_rows):
+@pytest.mark.parametrize(("most_rows", "at_once"), [(1, 9), (3, 2), (7, 7), (1000, 1), (1000, 5), (1000, 1000)])
+def test_however_many_rows_are_looked_at_at_once_the_clusters_are_the_same(importer, web, most_rows, at_once):
     draw = random.Random(5)  # noqa: S311 - examples, no secrets
     words = ["choir", "yoga", "club", "late", "new"]
     feeds = {
@@ -198,7 +198,7 @@ def test_however_many_rows_are_looked_at_at_once_the_clusters_are_the_same(impor
     with importer.connection.transaction(force_rollback=True):
         database.run(importer.connection, "clusters/find_touched", event_ids=[], most_rows=most_rows)
         done = importer.one("select count(*) from calimport.runs where clustered")
-    clusters.refresh(importer.connection, most_rows=most_rows)
+    clusters.refresh(importer.connection, most_rows=most_rows, at_once=at_once)
 
     # Runs of two rows each: as many as it takes to reach so many rows.
     assert done == min(-(-most_rows // 2), 12)
@@ -277,26 +277,103 @@ def test_words_are_compared_without_case_accents_and_punctuation(connection, tex
     assert connection.execute("select calimport.words(%s) as found", [text]).fetchone()["found"] == words
 
 
-def test_many_calendars_with_one_event_make_as_many_pairs_and_not_their_square(importer):
-    """300 calendars have the same holiday, and each 20 events of its own at the hours that all have."""
+def fill(
+    importer: Importer, calendars: int, events: int, *, uid: str, title: str, place: str, later: str = "0"
+) -> list[int]:
+    """Calendars `c` with events `e`, an hour after each other, by SQL expressions; the ids of the rows."""
     importer.connection.execute(
         "insert into calimport.calendars (name, source)"
-        " select 'c' || n, 'https://example.org/' || n from generate_series(1, 300) as n"
+        " select 'c' || n, 'https://example.org/' || n from generate_series(1, %s) as n",
+        [calendars],
     )
     importer.connection.execute(
-        "insert into calimport.events (calendar_id, uid, summary, location, start_at, end_at, all_day, status,"
+        "insert into calimport.events (calendar_id, uid, summary, location, start_at, end_at, all_day, status,"  # noqa: S608 - no input
         " categories, attendees, visibility, transparency, reminders, is_recurring, content_hash, first_run_id,"
-        " last_run_id) select id, 'u' || id || '-' || n, case when n = 0 then 'New Year' else 'Class ' || id || n end,"
-        " 'Hall', '2026-11-19Z'::timestamptz + n * interval '1 hour', '2026-11-20Z', false, 'confirmed', '{}', '[]',"
-        " 'default', 'opaque', '{}', false, decode(repeat('00', 16), 'hex'), 1, 1"
-        " from calimport.calendars, generate_series(0, 20) as n"
+        f" last_run_id) select id, {uid}, {title}, {place},"
+        f" '2026-11-19Z'::timestamptz + e * interval '1 hour' + {later} * interval '1 second', '2026-11-30Z', false,"
+        " 'confirmed', '{}', '[]', 'default', 'opaque', '{}', false, decode(repeat('00', 16), 'hex'), 1, 1"
+        f" from calimport.calendars, substr(name, 2) as c, generate_series(1, {events}) as e".encode()
     )
-    ids = [row["id"] for row in importer.connection.execute("select id from calimport.events")]
+    importer.connection.execute("analyze calimport.events")
+    return [row["id"] for row in importer.connection.execute("select id from calimport.events")]
+
+
+def rows_passed(importer: Importer, ids: list[int]) -> int:
+    """How many rows the parts of the plan of `match.sql` hand on, or look at in vain."""
+    parameters = {"event_ids": ids, "block": clusters._BLOCK, "neighbours": clusters._NEIGHBOURS}
+    query = f"explain (analyze, timing off, format json) {database.sql('clusters/match')}"
+    with importer.connection.transaction(force_rollback=True):
+        importer.connection.execute("set local enable_seqscan = off")
+        (plan,) = importer.connection.execute(query.encode(), parameters).fetchone().values()
+    passed, left = 0, [plan[0]["Plan"]]
+    while left:
+        node = left.pop()
+        left += node.get("Plans", [])
+        rows = (node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter"))
+        passed += sum(rows) * node["Actual Loops"]
+    return round(passed)
+
+
+def test_many_calendars_with_one_event_make_as_many_pairs_and_not_their_square(importer):
+    """300 calendars have the same holiday, and each 20 events of its own at the hours that all have."""
+    title = "case when e = 1 then 'New Year' else 'Class ' || c || e end"
+    ids = fill(importer, 300, 21, uid="c || '-' || e", title=title, place="'Hall'")
 
     assert clusters.refresh(importer.connection, ids) == 6300
 
     assert importer.one("select count(*) from calimport.event_matches") == 299
     assert importer.one("select count(*) from calimport.canonical_events") == 6300 - 299
+
+
+#: What many calendars `c` have in common at the hours `e`, as SQL, and whether it is one event.
+COPIES: dict[str, tuple[dict[str, str], bool]] = {
+    "one feed": ({"uid": "'u' || e", "title": "'Class ' || e", "place": "'Hall'"}, True),
+    "one UID, other titles": ({"uid": "'u' || e", "title": "'Class of ' || c", "place": "'Hall'"}, True),
+    "one UID, other times": (
+        {"uid": "'u' || e", "title": "'Big class ' || c", "place": "null", "later": "c::int"},
+        True,
+    ),
+    "UIDs that are numbers": (
+        {"uid": "e::text", "title": "'Class ' || c", "place": "'Hall'", "later": "c::int"},
+        False,
+    ),
+    "similar titles": ({"uid": "c || '-' || e", "title": "'Big class ' || c", "place": "'Hall'"}, True),
+    "titles with words in common": ({"uid": "c || '-' || e", "title": "'Class ' || c", "place": "'Hall'"}, False),
+    "similar places": ({"uid": "c || '-' || e", "title": "'Closed'", "place": "'Hall ' || c || ' Street'"}, True),
+    "other places": ({"uid": "c || '-' || e", "title": "'Closed'", "place": "c || ' Street M' || c || 'x'"}, False),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_the_work_grows_with_the_rows_and_not_with_the_square_of_their_copies(importer, name):
+    columns, is_one = COPIES[name]
+    passed = {}
+    for calendars in (80, 240):
+        ids = fill(importer, calendars, 2, **columns)
+        passed[calendars] = rows_passed(importer, ids)
+        clusters.refresh(importer.connection, ids)
+        pairs = importer.one("select count(*) from calimport.event_matches")
+        assert [row["n"] for row in importer.connection.execute(
+            "select count(*) as n from calimport.event_cluster_members group by cluster_id"
+        )] == ([calendars] * 2 if is_one else [])  # fmt: skip
+        assert pairs <= 5 * len(ids)
+        importer.connection.execute("delete from calimport.calendars")
+
+    # Three times the rows. Their square would be nine times.
+    assert passed[240] < 5 * passed[80]
+
+
+def test_what_has_a_rare_word_in_common_is_found_among_however_many_that_share_the_others(importer):
+    """200 titles of one hour in one hall, each in two calendars, once with a word more."""
+    title = "'Open ' || (c::int + 1) / 2 || ' x' || (c::int + 1) / 2 || repeat(' today', c::int % 2)"
+    ids = fill(importer, 400, 1, uid="c", title=title, place="'Hall'")
+
+    clusters.refresh(importer.connection, ids)
+
+    sizes = importer.connection.execute(
+        "select count(*) as n from calimport.event_cluster_members group by cluster_id"
+    ).fetchall()
+    assert [row["n"] for row in sizes] == [2] * 200
 
 
 def test_titles_are_compared_by_their_rare_words_without_missing_a_pair(importer, web):

@@ -17,50 +17,66 @@ from calimport.errors import ConfigurationError
 
 #: Any number, as long as it is this one: whoever looks for clusters waits here for whoever is doing so.
 _LOCK: Final = 0x63616C_636C75
-#: Rows take some kilobytes each while their clusters are found.
+#: Rows of one transaction, and of these of one statement, in the order of their starts: all that starts at one time is
+#: read to be compared, and so is read once. Rows take some kilobytes each meanwhile.
+_MOST_ROWS: Final = 100_000
 _ROWS_AT_ONCE: Final = 20_000
+#: Of groups that have words in common, up to so many are compared each with each, and more each with its neighbours.
+_BLOCK: Final = 64
+_NEIGHBOURS: Final = 4
 _WAITING: Final = "select 1 from calimport.runs where outcome = 'imported' and not clustered limit 1"
 
 
-def refresh(connection: Connection, event_ids: Sequence[int] = (), *, most_rows: int = _ROWS_AT_ONCE) -> int:
+def refresh(
+    connection: Connection,
+    event_ids: Sequence[int] = (),
+    *,
+    most_rows: int = _MOST_ROWS,
+    at_once: int = _ROWS_AT_ONCE,
+) -> int:
     """Bring clusters up to date with all imports so far, and with these rows; return how many rows were looked at.
 
     To be killed at any moment: it takes a transaction for about `most_rows` rows at a time, and what it did not do the
-    next one does.
+    next one does. Memory is bounded by `at_once`.
     """
-    looked_at = _refresh(connection, event_ids, most_rows)
+    looked_at = _refresh(connection, event_ids, most_rows, at_once)
     while connection.execute(_WAITING).fetchone():
-        looked_at += _refresh(connection, (), most_rows)
+        looked_at += _refresh(connection, (), most_rows, at_once)
     return looked_at
 
 
-def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int) -> int:
+def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int, at_once: int) -> int:
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
         # However many rows were touched, theirs are found by indexes: the table is the largest that there is.
         connection.execute("set local enable_seqscan = off")
-        rows = database.run(
-            connection, "clusters/find_touched", event_ids=list(event_ids), most_rows=most_rows
-        ).fetchall()
-        touched = [row["event_id"] for row in rows]
-        if not touched:
-            return 0
+        found = database.run(connection, "clusters/find_touched", event_ids=list(event_ids), most_rows=most_rows)
+        touched = [row["event_id"] for row in found]
+        # Before any is matched: each pair of two of them is found by the one that comes first, or by both.
         database.run(connection, "clusters/forget_matches", event_ids=touched)
-        pairs = database.run(connection, "clusters/match", event_ids=touched).fetchall()
-        near = sorted({*touched, *(one for pair in pairs for one in pair.values())})
-        connected = database.run(connection, "clusters/find_connected", event_ids=near).fetchall()
-        affected = sorted({row["event_id"] for row in connected})
-        database.run(connection, "clusters/leave", event_ids=affected)
-        found = _components((row["event_id"], row["other_event_id"]) for row in connected if row["other_event_id"])
-        placed = [(one, min(cluster), len(cluster)) for cluster in found for one in sorted(cluster)]
-        database.run(
-            connection,
-            "clusters/enter",
-            event_ids=[event_id for event_id, _, _ in placed],
-            cluster_ids=[cluster_id for _, cluster_id, _ in placed],
-            members=[members for _, _, members in placed],
-        )
+        for start in range(0, len(touched), at_once):
+            _match(connection, touched[start : start + at_once])
     return len(touched)
+
+
+def _match(connection: Connection, touched: Sequence[int]) -> None:
+    """Find what these rows match, and put all that is connected with them into clusters."""
+    pairs = database.run(
+        connection, "clusters/match", event_ids=touched, block=_BLOCK, neighbours=_NEIGHBOURS
+    ).fetchall()
+    near = sorted({*touched, *(one for pair in pairs for one in pair.values())})
+    connected = database.run(connection, "clusters/find_connected", event_ids=near).fetchall()
+    affected = sorted({row["event_id"] for row in connected})
+    database.run(connection, "clusters/leave", event_ids=affected)
+    found = _components((row["event_id"], row["other_event_id"]) for row in connected if row["other_event_id"])
+    placed = [(one, min(cluster), len(cluster)) for cluster in found for one in sorted(cluster)]
+    database.run(
+        connection,
+        "clusters/enter",
+        event_ids=[event_id for event_id, _, _ in placed],
+        cluster_ids=[cluster_id for _, cluster_id, _ in placed],
+        members=[members for _, _, members in placed],
+    )
 
 
 def join(connection: Connection, event_id: int, other_event_id: int) -> None:

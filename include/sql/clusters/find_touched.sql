@@ -58,4 +58,4 @@ touched as (
 select touched.event_id
 from touched
 inner join calimport.events as events on touched.event_id = events.id
-order by touched.event_id
+order by events.start_at, touched.event_id
