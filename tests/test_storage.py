@@ -111,6 +111,20 @@ def test_no_step_of_an_import_reads_all_events(importer, web):
     assert counted(importer, "events")["seq_scan"] == before
 
 
+@pytest.mark.parametrize("number", [30, 90])
+def test_a_first_import_reads_of_the_tables_that_it_fills_only_what_is_the_calendars_own(importer, web, number):
+    """Their statistics are older than they are, so that PostgreSQL takes them for small and would read them whole."""
+    tables = ("staged_events", "staged_notices", "staged_uids", "feeds", "feed_contents", "events")
+    for n in range(number):
+        importer.add(f"c{n}", web.feed(Reply(feed(*(event(one, f"Talk {n}") for one in range(5)))), path=f"/{n}"))
+    before = {table: counted(importer, table) for table in tables}
+    assert importer.run().inserted == 5 * number
+
+    after = {table: counted(importer, table) for table in tables}
+    read = {table: after[table]["seq_tup_read"] - before[table]["seq_tup_read"] for table in tables}
+    assert read == dict.fromkeys(tables, 0)
+
+
 def test_every_index_is_in_the_documentation_with_what_needs_it(connection):
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     section = page.partition("## Why these indexes")[2].partition("\n## ")[0]

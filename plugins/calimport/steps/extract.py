@@ -24,7 +24,7 @@ from calimport.sources.base import FetchRequest
 from calimport.sources.detecting import AUTO, by_address, fetch
 from calimport.steps import mirrors
 from calimport.steps.fingerprint import fingerprint
-from calimport.steps.runs import Run, Step, raise_if_none_left, recorded
+from calimport.steps.runs import Run, Step, by_index, raise_if_none_left, recorded
 
 log = logs.logger(__name__)
 
@@ -53,9 +53,10 @@ def extract(step: Step, calendar_ids: Sequence[int], transport: httpx.AsyncBaseT
     :raises CalendarBusy: others hold calendars of the batch, and it is not yet time to give them up.
     :raises CalimportError: nothing is left, and something failed.
     """
-    _take(step, calendar_ids)
     errors: dict[str, CalimportError] = {}
-    left = asyncio.run(_extract_all(step, calendar_ids, transport, errors))
+    with by_index(step):
+        _take(step, calendar_ids)
+        left = asyncio.run(_extract_all(step, calendar_ids, transport, errors))
     raise_if_none_left(errors, left)
     return left
 
