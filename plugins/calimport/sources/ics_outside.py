@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 _MARGIN: Final = timedelta(days=3)
 #: With any of these, a start and an end do not say how long an instance is, …
 _LENGTHS: Final = ("DURATION", "RDATE")
-#: … and with these, something may be said of the event although it is outside.
-_EXCLUDING: Final = ("EXDATE", "EXRULE")
-_DATED: Final = ("DTSTART", "DTEND", "RECURRENCE-ID")
+_DATED: Final = ("DTSTART", "DTEND", "RECURRENCE-ID", "EXDATE")
 #: Days are compared as they are written, which has sense where years have four digits; the edges are left to others.
 _FIRST, _LAST = "00100101", "99900101"
 
@@ -42,7 +40,10 @@ class _Deciding(NamedTuple):
     original: int | None
     sequence: int | None
     rule: int | None
-    excludes: bool
+    #: The lines of EXDATE.
+    excluded: tuple[int, ...]
+    #: Whether there is an EXRULE, of which something may be said although the event is outside.
+    has_exclusion_rule: bool
 
 
 class _Days(NamedTuple):
@@ -52,7 +53,7 @@ class _Days(NamedTuple):
     end: str
     original: str | None
     rule: str | None
-    excludes: bool
+    has_exclusion_rule: bool
 
     @property
     def length(self) -> timedelta:
@@ -81,10 +82,12 @@ class Outside:
         """Of the components of one UID those that have to be read."""
         if len(blocks) == 1:
             days = self._days_of(blocks[0])
-            if days is None or not self._has_no_part(days, blocks[0]):
+            if days is None or not self._has_no_part(days):
                 return blocks
             if days.start > self._ahead:
                 self.ahead.add(uid)
+            if days.rule is None and days.original is None:
+                self._singles.append((days.end, blocks[0].component))
             return []
         every = [self._days_of(block) for block in blocks]
         masters = [days for days in every if days is None or days.original is None]
@@ -92,6 +95,10 @@ class Outside:
             return blocks
         longest = max((days.length for days in masters if days is not None), default=timedelta())
         early = _earlier(self._before, longest)
+        if all(days is not None and self._is_outside(days, early) for days in every):
+            if all(days is not None and days.start > self._ahead for days in every):
+                self.ahead.add(uid)
+            return []
         # The first one names the event in what is said of it.
         left = [blocks[0]]
         for block, days in zip(blocks[1:], every[1:], strict=True):
@@ -104,7 +111,9 @@ class Outside:
     def shows_all_by_days(self, shape: Shape) -> bool:
         """Whether of an event of this shape, the only one of its UID, the days of its start and end tell all."""
         lines = self._deciding(shape)
-        return lines is not None and lines.original is None and lines.rule is None and not lines.excludes
+        if lines is None or lines.excluded or lines.has_exclusion_rule:
+            return False
+        return lines.original is None and lines.rule is None
 
     def days_outside(self, start: str, end: str | None) -> tuple[str, str] | None:
         """The days between which a single event lies, if it has no part in the window; None: it may have."""
@@ -127,15 +136,19 @@ class Outside:
         last = _written(date.fromisoformat(first) + _MARGIN)
         return [component() for day, component in self._singles if day <= last]
 
-    def _has_no_part(self, days: _Days, block: Block) -> bool:
-        """Whether an event, the only component of its UID, lies outside."""
-        if days.excludes or self._behind <= days.start <= self._ahead:
+    def _has_no_part(self, days: _Days) -> bool:
+        """Whether an event, with all that its rule makes, lies outside."""
+        if days.has_exclusion_rule or self._behind <= days.start <= self._ahead:
             return False
-        if days.start > self._after or (days.end < self._before and (days.rule is None or self._has_ended(days))):
-            if days.rule is None and days.original is None:
-                self._singles.append((days.end, block.component))
+        if days.start > self._after:
             return True
-        return False
+        return days.end < self._before and (days.rule is None or self._has_ended(days))
+
+    def _is_outside(self, days: _Days, early: str) -> bool:
+        """Whether one of several components is, be it a series or an instance. A single event has more to tell."""
+        if days.original is not None:
+            return self._is_far(days, days.original, early)
+        return days.rule is not None and self._has_no_part(days)
 
     def _is_far(self, days: _Days, original: str, early: str) -> bool:
         """Whether neither an override nor the instance whose place it takes has a part in the window."""
@@ -172,7 +185,10 @@ class Outside:
             return None
         if rule is not None and not _is_plain(rule):
             return None
-        return _Days(start, max(start, end), original, rule, lines.excludes)
+        for number in lines.excluded:
+            if not all(map(self._day, block.value(number).split(","))):
+                return None
+        return _Days(start, max(start, end), original, rule, lines.has_exclusion_rule)
 
     def _deciding(self, shape: Shape) -> _Deciding | None:
         first = shape.first
@@ -191,7 +207,8 @@ class Outside:
             first.get("RECURRENCE-ID"),
             first.get("SEQUENCE"),
             first.get("RRULE"),
-            not first.keys().isdisjoint(_EXCLUDING),
+            tuple(number for number, name in enumerate(names) if name == "EXDATE"),
+            "EXRULE" in first,
         )
 
     def _is_certain(self, parameters: str) -> bool:
