@@ -19,6 +19,7 @@ from calimport.rfc5545.blocks import Reader, layout
 from calimport.sources.base import ParseContext
 from calimport.sources.ics import feed_timezone
 from calimport.sources.ics_outside import Outside
+from calimport.sources.ics_reading import blocks_by_uid
 from calimport.sources.ics_skim import Skim
 from calimport.windows import Window
 from calimport.zones import Zones
@@ -162,6 +163,69 @@ def test_dirt_in_an_event_outside_of_the_window_is_not_passed_over(seed):
     except CalimportError:
         return
     same_either_way(content, WEEKS, Window(WEEKS.start, WEEKS.start + timedelta(days=1)))
+
+
+def any_event(chance: random.Random, uid: int) -> list[str]:
+    """An event, a series or an instance, somewhere around the window and the run; some are a year away."""
+    day = AS_OF + timedelta(days=chance.choice([-400, -30, 0, 30, 400]) + chance.randint(-9, 9))
+    zone, behind = chance.choice([("", "Z"), (";TZID=Europe/London", ""), (";TZID=Pacific/Apia", ""), ("", "")])
+
+    def on(days: int) -> str:
+        return f"{day + timedelta(days=days):%Y%m%dT%H%M%S}{behind}"
+
+    until = f"UNTIL={day + timedelta(days=chance.choice([-3, 7, 30, 380])):%Y%m%d}"
+    lines = [
+        f"UID:u{uid}",
+        *chance.choice([[f"DTSTART{zone}:{on(0)}"], [f"DTSTART;VALUE=DATE:{day:%Y%m%d}"]]),
+        *chance.choice([[], ["DURATION:PT3H"], [f"DTEND{zone}:{on(0)}"], [f"DTEND{zone}:{on(2)}"]]),
+        *chance.choice([[], [], [f"RRULE:FREQ=WEEKLY;{until}"], ["RRULE:FREQ=WEEKLY;COUNT=3"]]),
+        *chance.choice([[], [], [f"RECURRENCE-ID{zone}:{on(chance.choice([-7, 0, 7]))}"]]),
+        *chance.choice([[], [], [f"EXDATE{zone}:{on(7)},{on(14)}", f"EXDATE{zone}:{on(21)}"], ["EXDATE:2026"]]),
+        *chance.choice([[], [], ["EXRULE:FREQ=WEEKLY;COUNT=2"], [f"RDATE{zone}:{on(3)}"]]),
+        *chance.choice([[], ["SEQUENCE:1"], ["SEQUENCE:x"]]),
+        *chance.choice(
+            [[], ["DESCRIPTION:Of it\\, and more"], ['DESCRIPTION;ALTREP="data:text/html,<b>It</b> is":It']]
+        ),
+        *chance.choice([[], ["CLASS:PRIVATE"], ["COLOR:red", "CATEGORIES:a\\,b,c", "URL:https://example.org"]]),
+        *chance.choice([[], ["ATTENDEE;CN=Bo:mailto:bo@example.org", "ATTENDEE:mailto:x@example.org"]]),
+        *chance.choice([[], ["BEGIN:VALARM", "TRIGGER:-PT5M", "END:VALARM"]]),
+        *chance.choice([[], ["CREATED:20250101T000000", "STATUS:CANCELED", "TRANSP:TRANSPARENT"]]),
+    ]
+    return ["BEGIN:VEVENT", *lines, f"SUMMARY:{uid}", "END:VEVENT"]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_events_of_any_kind_around_the_window_are_the_same_either_way(seed):
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    events = [line for _ in range(12) for line in any_event(chance, chance.randint(1, 8))]
+    same_either_way(clean(feed("X-WR-TIMEZONE:Europe/London", "COLOR:blue", *events)), WEEKS, DECADES)
+
+
+def test_ended_series_are_not_read_for_their_overrides_and_exdates():
+    ended = ["DTSTART:20240109T100000Z", "DTEND:20240109T110000Z", "RRULE:FREQ=WEEKLY;UNTIL=20240601T000000Z"]
+    content = feed(
+        *["BEGIN:VEVENT", "UID:a", *ended, "EXDATE:20240116T100000Z,20240123T100000Z", "END:VEVENT"],
+        *["BEGIN:VEVENT", "UID:b", *ended, "END:VEVENT"],
+        *["BEGIN:VEVENT", "UID:b", "RECURRENCE-ID:20240116T100000Z", "DTSTART:20240117T100000Z", "END:VEVENT"],
+        *["BEGIN:VEVENT", "UID:c", *ended, "EXDATE:2024", "END:VEVENT"],
+    )
+    assert [uid for uid, _ in blocks_by_uid(layout(content), context(content, WEEKS), None).near] == ["c"]
+    same_either_way(content, WEEKS)
+
+
+def test_an_event_without_a_rule_is_a_series_where_an_instance_far_away_says_so():
+    moved = ["BEGIN:VEVENT", "UID:a", "RECURRENCE-ID:20270310T100000Z", "DTSTART:20270310T110000Z", "END:VEVENT"]
+    content = feed(*EVENT, *moved)
+    found = normalize(content, kind="ics", context=context(content, WEEKS), meaning=Meaning())
+    assert found.columns["recurrence_id"] == ["2026-03-10T10:00:00Z"]
+    same_either_way(content, WEEKS)
+
+
+def test_a_single_event_is_a_row_straight_from_its_lines():
+    content = feed(*EVENT, *EVENT[:1], "UID:b", *EVENT[2:4], "RRULE:FREQ=DAILY;COUNT=2", *EVENT[4:])
+    near = dict(blocks_by_uid(layout(content), context(content, WEEKS), "red").near)
+    assert (near["a"].row["summary"], near["a"].row["color"], near["a"].start.hour) == ("A", "red", 10)
+    assert [component.name for component, _ in near["b"]] == ["VEVENT"]
 
 
 def test_events_outside_of_the_window_are_passed_over_where_many_are_alike():

@@ -89,20 +89,20 @@ class Outside:
             if days.rule is None and days.original is None:
                 self._singles.append((days.end, blocks[0].component))
             return []
-        every = [self._days_of(block) for block in blocks]
-        masters = [days for days in every if days is None or days.original is None]
-        if None in masters:
+        every = [days for block in blocks if (days := self._days_of(block)) is not None]
+        masters = [days for days in every if days.original is None]
+        # An event without a rule is a series all the same where it has instances, and its row says so.
+        if len(every) < len(blocks) or any(days.rule is None for days in masters):
             return blocks
-        longest = max((days.length for days in masters if days is not None), default=timedelta())
-        early = _earlier(self._before, longest)
-        if all(days is not None and self._is_outside(days, early) for days in every):
-            if all(days is not None and days.start > self._ahead for days in every):
+        early = _earlier(self._before, max((days.length for days in masters), default=timedelta()))
+        if all(self._is_outside(days, early) for days in every):
+            if all(days.start > self._ahead for days in every):
                 self.ahead.add(uid)
             return []
         # The first one names the event in what is said of it.
         left = [blocks[0]]
         for block, days in zip(blocks[1:], every[1:], strict=True):
-            if days is None or days.original is None or not self._is_far(days, days.original, early):
+            if days.original is None or not self._is_far(days, days.original, early):
                 left.append(block)
             elif days.start < self._behind:
                 self.begun.add(uid)
@@ -145,10 +145,8 @@ class Outside:
         return days.end < self._before and (days.rule is None or self._has_ended(days))
 
     def _is_outside(self, days: _Days, early: str) -> bool:
-        """Whether one of several components is, be it a series or an instance. A single event has more to tell."""
-        if days.original is not None:
-            return self._is_far(days, days.original, early)
-        return days.rule is not None and self._has_no_part(days)
+        """Whether one of several components is, be it a series or an instance."""
+        return self._has_no_part(days) if days.original is None else self._is_far(days, days.original, early)
 
     def _is_far(self, days: _Days, original: str, early: str) -> bool:
         """Whether neither an override nor the instance whose place it takes has a part in the window."""
