@@ -198,7 +198,10 @@ class _Reader:
         return self._settled(self._value(given), given)
 
     def _value(self, given: Property) -> date | datetime:
-        value = _named(given.name, date_or_time, given.value, self.event.notes)
+        try:
+            value = date_or_time(given.value, self.event.notes)
+        except ValueError as error:
+            raise ValueError(f"{given.name}: {error}") from None
         # Midnight that is declared a DATE is one (several exporters write T000000 behind every date).
         if (
             isinstance(value, datetime)

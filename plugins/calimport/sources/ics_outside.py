@@ -118,9 +118,9 @@ class Outside:
     def days_outside(self, start: str, end: str | None) -> tuple[str, str] | None:
         """The days between which a single event lies, if it has no part in the window; None: it may have."""
         days = start, max(start, end or start)
-        if not all(map(self._day, days)) or self._behind <= start <= self._ahead:
+        if self._behind <= start <= self._ahead or not (start > self._after or days[1] < self._before):
             return None
-        return days if start > self._after or days[1] < self._before else None
+        return days if all(map(self._day, days)) else None
 
     def passed_over(self, uid: str, days: tuple[str, str], component: Callable[[], Component]) -> None:
         """What was found outside by its days alone; ``component`` reads it."""

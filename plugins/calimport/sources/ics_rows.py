@@ -87,7 +87,7 @@ _MOST_REPEATS: Final = 20
 
 
 #: What an event says of reminders that has no alarm.
-NO_ALARMS: Final[Mapping[str, Any]] = {"reminders": [], "reminder_methods": None}
+NO_ALARMS: Final[dict[str, Any]] = {"reminders": [], "reminder_methods": None}
 
 
 class _Trigger(NamedTuple):

@@ -64,6 +64,7 @@ class Singles:
         self._zone = ZoneInfo(context.timezone)
         self._plans: dict[int, _Plan | None] = {}
         self._times: dict[object, _When | None] = {}
+        self._alarms: dict[tuple[int, ...], Alarms] = {}
 
     def of(self, uid: str, block: Block) -> Single | None:
         """The only component of a UID; None where it is for others to understand, or to pass over by its days."""
@@ -91,8 +92,15 @@ class Singles:
         row.update(times)
         row["uid"] = uid
         if block.alarms:
-            row.update(Alarms(block.alarms, None, self._context.window.start).at(start, end))
+            row.update(self._alarms_of(block).at(start, end))
         return Single(row, start, end)
+
+    def _alarms_of(self, block: Block) -> Alarms:
+        """Most events of a feed have the same alarms, which stand for themselves and were read once."""
+        key = tuple(map(id, block.alarms))
+        if (found := self._alarms.get(key)) is None:
+            found = self._alarms[key] = Alarms(block.alarms, None, self._context.window.start)
+        return found
 
     def _plan(self, shape: Shape) -> _Plan | None:
         first = shape.first
@@ -116,7 +124,6 @@ class Singles:
             return None
         if one.notes or one.doubtful_zones:
             return None
-        occurrence = single(one)
-        return _When(
-            {**when(occurrence, self._zone), **NO_ALARMS}, self._context.window.holds(*occurrence.span(self._zone))
-        )
+        columns = when(single(one), self._zone)
+        is_near = self._context.window.holds(columns["start_at"], columns["end_at"])
+        return _When(columns | NO_ALARMS, is_near)
