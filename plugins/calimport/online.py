@@ -123,7 +123,7 @@ def postal(location: str | None) -> str | None:
 def _may_hold_a_host(text: str) -> bool:
     if "://" not in text and _BARE_PATH.search(text) is None:
         return False
-    if _AROUND_DOTS.isdisjoint([text[dot.start() - 2 : dot.start() + 3].lower() for dot in _DOT.finditer(text)]):
+    if _AROUND_DOTS.isdisjoint(text[dot.start() - 2 : dot.start() + 3].lower() for dot in _DOT.finditer(text)):
         return False
     lowered = text.lower()
     for name in _NAMES:  # noqa: SIM110 - half of what any() takes, for each description of each feed

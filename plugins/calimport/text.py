@@ -114,7 +114,9 @@ def markdown(value: str | None) -> str | None:
     """
     if not value:
         return None
-    text = _readable(_mended(value.replace("\r\n", "\n").replace("\r", "\n")))
+    if "\r" in value:
+        value = value.replace("\r\n", "\n").replace("\r", "\n")
+    text = _readable(_mended(value))
     if is_html(text):
         from calimport.html_to_markdown import convert
 
