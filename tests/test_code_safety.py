@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from calimport import logs
-from calimport.shallow_html import DEEPEST, MOST_TAGS, shallow
+from calimport import logs, text
+from calimport.shallow_html import COMMENT, DEEPEST, MOST_ESCAPED, MOST_TAGS, parted, shallow
 
 ROOT = Path(__file__).parents[1]
 FILES = {
@@ -148,3 +148,21 @@ def test_what_is_too_deep_or_too_much_has_no_tag_left(markup):
 def test_this_file_sees_the_code():
     assert len(OURS) > 150
     assert sys.modules["calimport"].__file__ == str(ROOT / "plugins/calimport/__init__.py")
+
+
+@pytest.mark.parametrize("escaped", ["&", "&amp; ", "&nbsp;", "\xa0", "a & b < c\n"])
+def test_no_text_has_more_to_escape_than_is_written_at_once(escaped):
+    markup = escaped * 9_999
+    texts = parted(markup).split(COMMENT)
+    assert "".join(texts) == markup
+    assert max(text.count("&") + text.count("\xa0") for text in texts) == MOST_ESCAPED
+    few = "<p>" + escaped * MOST_ESCAPED
+    assert parted(few) is few
+
+
+def test_what_is_written_in_parts_is_the_same():
+    said = "Tom &amp; Jerry&nbsp;&amp; " * 3_000
+    markdown = ("**x** " + "Tom & Jerry\xa0& " * 3_000).strip()
+    assert text.markdown(f"<p><b>x</b> {said}</p>") == markdown
+    assert text.plain(f"<p><b>x</b> {said}</p>") == ("x " + "Tom & Jerry & " * 3_000).strip()
+    assert text.html(markdown) == f"<p><strong>x</strong> {said.strip()}</p>"

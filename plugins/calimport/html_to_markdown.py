@@ -10,7 +10,7 @@ import nh3
 
 from calimport import simple_html
 from calimport.markdown_escaping import escape
-from calimport.shallow_html import shallow
+from calimport.shallow_html import parted, shallow
 
 #: Kept from nh3 to be what ends a line or a cell, and renamed before the conversion.
 _BLOCKS: Final = frozenset(
@@ -83,12 +83,12 @@ def convert(markup: str) -> str:
     """Markdown that says what the markup shows, with no other tags than :data:`calimport.text.TAGS` in it."""
     lines = shallow(markup)
     if lines is not markup:
-        return escape(unescape(nh3.clean(lines, tags=set())))
+        return escape(unescape(nh3.clean(parted(lines), tags=set())))
     laid_out = _LAID_OUT.search(markup)
-    safe = _SANITISER.clean(markup if laid_out else markup.replace("\n", "<br>"))
+    safe = _SANITISER.clean(parted(markup if laid_out else markup.replace("\n", "<br>")))
     if _is_too_much(safe):
         lines = _ANY_TAG.sub(lambda tag: tag[0] if tag[2] in _INLINE else "\n", safe)
-        return escape(unescape(nh3.clean(lines, tags=set())))
+        return escape(unescape(nh3.clean(parted(lines), tags=set())))
     if laid_out:
         if "<pre>" in safe:
             safe = _PRE.sub(lambda text: text[0].replace("\n", "<br>"), safe)

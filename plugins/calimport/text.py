@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from calimport.markdown_escaping import escape
-from calimport.shallow_html import shallow
+from calimport.shallow_html import parted, shallow
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -147,7 +147,7 @@ def html(text: str) -> str:
     rendered = rendered.replace("<h1>", "<h3>").replace("</h1>", "</h3>")
     rendered = rendered.replace("<h2>", "<h3>").replace("</h2>", "</h3>")
     return nh3.clean(
-        rendered,
+        parted(rendered),
         tags=set(TAGS),
         attributes={"a": {"href"}},
         url_schemes=set(SCHEMES),
@@ -241,7 +241,7 @@ def _without_tags(markup: str) -> str:
 
     # A tag that ends a line for the eye must not join two words.
     spaced = re.sub(r"(?i)<(?:/?(?:p|div|li|ul|ol|tr|td|th|h[1-6])\b|br\b)", r" \g<0>", shallow(markup))
-    return _unescaped(nh3.clean(spaced, tags=set(), attributes={}, link_rel=None))
+    return _unescaped(nh3.clean(parted(spaced), tags=set(), attributes={}, link_rel=None))
 
 
 @cache
