@@ -11,6 +11,7 @@ from calimport import clusters, database
 from calimport.cli import main
 from calimport.errors import ConfigurationError
 from tests.importing import Importer, feed
+from tests.plans import rows_passed
 from tests.web import Reply
 
 AT_TEN, AT_ELEVEN = "20261119T100000Z", "20261119T110000Z"
@@ -298,22 +299,6 @@ def fill(
     return [row["id"] for row in importer.connection.execute("select id from calimport.events")]
 
 
-def rows_passed(importer: Importer, ids: list[int]) -> int:
-    """How many rows the parts of the plan of `match.sql` hand on, or look at in vain."""
-    parameters = {"event_ids": ids, "block": clusters._BLOCK, "neighbours": clusters._NEIGHBOURS}
-    query = f"explain (analyze, timing off, format json) {database.sql('clusters/match')}"
-    with importer.connection.transaction(force_rollback=True):
-        importer.connection.execute("set local enable_seqscan = off")
-        (plan,) = importer.connection.execute(query.encode(), parameters).fetchone().values()
-    passed, left = 0, [plan[0]["Plan"]]
-    while left:
-        node = left.pop()
-        left += node.get("Plans", [])
-        rows = (node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter"))
-        passed += sum(rows) * node["Actual Loops"]
-    return round(passed)
-
-
 def test_many_calendars_with_one_event_make_as_many_pairs_and_not_their_square(importer):
     """300 calendars have the same holiday, and each 20 events of its own at the hours that all have."""
     title = "case when e = 1 then 'New Year' else 'Class ' || c || e end"
@@ -350,7 +335,8 @@ def test_the_work_grows_with_the_rows_and_not_with_the_square_of_their_copies(im
     passed = {}
     for calendars in (80, 240):
         ids = fill(importer, calendars, 2, **columns)
-        passed[calendars] = rows_passed(importer, ids)
+        parameters = {"event_ids": ids, "block": clusters._BLOCK, "neighbours": clusters._NEIGHBOURS}
+        passed[calendars] = rows_passed(importer.connection, database.sql("clusters/match"), parameters)
         clusters.refresh(importer.connection, ids)
         pairs = importer.one("select count(*) from calimport.event_matches")
         assert [row["n"] for row in importer.connection.execute(

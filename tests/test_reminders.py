@@ -19,6 +19,7 @@ from calimport.errors import ConfigurationError, RemindersFailed
 from calimport.reminding import Sent, load, send_due
 from calimport.settings import Settings
 from tests.importing import NOW, Importer, feed
+from tests.plans import rows_passed
 from tests.web import Reply
 
 EVENT = "UID:one\nDTSTART:20261119T100000Z\nDTEND:20261119T120000Z\nSUMMARY:One\n"
@@ -328,6 +329,17 @@ def test_two_senders_at_once_send_each_reminder_once(importer, web, connection_u
 
     assert sorted(outboxes[0].sent + outboxes[1].sent) == sorted(f"Event {n}" for n in range(40))
     assert importer.one("select count(*) from calimport.reminders where sent_at is null") == 0
+
+
+@pytest.mark.parametrize("due", [10, 200])
+def test_a_claim_reads_one_reminder_however_many_are_due_at_its_instant(importer, web, due):
+    importer.add("club", web.feed(Reply(feed(*(EVENT.replace("one", f"uid{n}") + TEN_BEFORE for n in range(due))))))
+    importer.run()
+    importer.connection.execute("analyze calimport.reminders")
+    claim = {"oldest": DUE - timedelta(hours=1), "clock": DUE, "failed": [], "owner": "me", "claimed_until": DUE}
+    assert importer.one("select count(*) from calimport.reminders where remind_at = %s", DUE) == due
+
+    assert rows_passed(importer.connection, database.sql("reminders/claim_next"), claim) < 30
 
 
 KILLED = """

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import psycopg
 
 from benchmarks import database as bench
 from calimport import copying, database
+from calimport.store import fields
+from calimport.store.filters import conditions
+from calimport.store.tables import shown
 from tests.importing import feed
+from tests.plans import rows_passed
 from tests.web import Reply
 
 ROOT = Path(__file__).parents[1]
@@ -123,6 +130,20 @@ def test_a_first_import_reads_of_the_tables_that_it_fills_only_what_is_the_calen
     after = {table: counted(importer, table) for table in tables}
     read = {table: after[table]["seq_tup_read"] - before[table]["seq_tup_read"] for table in tables}
     assert read == dict.fromkeys(tables, 0)
+
+
+@pytest.mark.parametrize("end", ["end__lt", "end__lte"])
+def test_the_store_reads_of_all_events_those_of_the_time_that_is_asked_for(importer, end):
+    bench.fill(importer.connection, 20_000, 1000)  # from 1 February, a minute apart
+    since, until = (fields.epoch(datetime(2026, 2, 1, hour, tzinfo=UTC)) for hour in (1, 4))
+    where = conditions({"start__gte": since, end: until})
+    asked = select(shown.c.id).where(*where)
+    asked = asked.compile(dialect=psycopg.dialect(), compile_kwargs={"render_postcompile": True})
+
+    passed = rows_passed(importer.connection, str(asked), asked.params)
+
+    # Of 20 calendars 121 or 120 rows each, of 1,000.
+    assert 2400 <= passed < 20_000
 
 
 def test_every_index_is_in_the_documentation_with_what_needs_it(connection):

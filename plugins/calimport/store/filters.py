@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, and_, func
 
 from calimport.config_values import nearest
 from calimport.store import fields
@@ -25,6 +25,8 @@ _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 #: Operators that take several values: a list, or one text with commas.
 _SEVERAL: Final = frozenset({"in", "range"})
 _MOST_VALUES: Final = 1000
+#: Operators that let nothing through above their last value.
+_BEFORE: Final = frozenset({"exact", "lt", "lte", "range"})
 
 _OPERATIONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "exact": lambda column, value: column == value,
@@ -85,7 +87,11 @@ def _condition(name: str, given: Any) -> ColumnElement[bool]:
     read = [_read(name, field, value) for value in values]
     if operator == "range" and len(read) != 2:
         raise FilterInvalid(f"{name} needs two values, the first and the last: {name}=10,20.")
-    return _OPERATIONS[operator](column, read if operator in _SEVERAL else read[0])
+    found: ColumnElement[bool] = _OPERATIONS[operator](column, read if operator in _SEVERAL else read[0])
+    if field.name == "end" and operator in _BEFORE:
+        # No event ends before it starts, and starts have an index.
+        return and_(found, shown.c.start_at <= read[-1])
+    return found
 
 
 def _understood(name: str) -> tuple[Field, str]:
