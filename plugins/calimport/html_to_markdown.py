@@ -117,8 +117,8 @@ def _rename(tag: re.Match[str]) -> str:
 
 
 def _is_too_much(markup: str) -> bool:
-    if markup.count("<") <= _DEEPEST:
-        return False
+    if markup.count("<") - markup.count("</") - markup.count("<br>") <= _DEEPEST:
+        return False  # no more elements than they may be deep
     depth = deepest = count = 0
     for tag in _OPEN_OR_CLOSE.finditer(markup):
         count += 1
