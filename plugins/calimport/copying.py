@@ -64,7 +64,8 @@ def _column(values: list[Any], write: _Writer) -> Iterable[str]:
         # The dates of an event share one.
         by_id = {id(value): _field(value, write) for value in values}
         return [by_id[id(value)] for value in values]
-    written = {value: _field(value, write) for value in dict.fromkeys(values)}
+    written = {value: write(value) for value in dict.fromkeys(values) if value is not None}
+    written[None] = NULL
     return map(written.__getitem__, values)
 
 

@@ -162,10 +162,9 @@ class _Completion:
     def columns(self) -> Columns:
         """All but the hash, as the calendar's privacy leaves them: what is not kept is not in the hash either."""
         given = _columns(self._given, [name for name in frame.NAMES if name not in _COMPLETED])
-        count, texts = len(self._given), [_parts(text) for text in given["location"]]
-        one_line = _table(plain, *given["summary"], *given["location"], *given["color"], *texts)
-        summaries, locations, colors = (list(map(one_line, given[name])) for name in ("summary", "location", "color"))
-        within = list(map(one_line, texts))
+        lines = [_parts(text) for text in given["location"]]
+        locations = _each(plain, given["location"])
+        within = locations if lines == given["location"] else _each(plain, lines)
         where = _each(self._placing.locate, within)
         urls, online_urls = _each(link, given["url"]), _each(link, given["online_url"])
         asked = zip(online_urls, given["online_type"], within, self._descriptions, urls, strict=True)
@@ -175,14 +174,14 @@ class _Completion:
             "reminders": _column(wanted, "reminders"),
             "reminder_methods": _column(wanted, "reminder_methods"),
             "uid": self._uids,
-            "summary": summaries,
+            "summary": _each(plain, given["summary"]),
             "description": self._descriptions,
             "location": locations,
             "url": urls,
-            "color": colors,
+            "color": _each(plain, given["color"]),
             "online_url": [one.url if one else None for one in found],
             "online_type": [one.type if one else None for one in found],
-            "activity_type": [self._meaning.activity_type] * count,
+            "activity_type": [self._meaning.activity_type] * len(self._given),
             "place_id": [one.place_id for one in where],
             "address": [one.address for one in where],
         }
@@ -253,16 +252,12 @@ def _column(rows: list[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def _table(change: Callable[[Any], Any], *values: Any) -> Callable[[Any], Any]:
-    """What each of the values becomes."""
-    return {value: change(value) for value in dict.fromkeys(values)}.__getitem__
-
-
 def _each(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:
     """Each value changed, equal ones once."""
     if values and values.count(values[0]) == len(values):
         return [change(values[0])] * len(values)
-    return list(map(_table(change, *values), values))
+    changed = {value: change(value) for value in dict.fromkeys(values)}
+    return list(map(changed.__getitem__, values))
 
 
 def _each_once(change: Callable[[Any], Any], values: list[Any]) -> list[Any]:

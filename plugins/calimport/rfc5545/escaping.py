@@ -7,7 +7,8 @@ from typing import Final
 
 _ESCAPE: Final = re.compile(r"\\([nN,;\\\n])")
 _MEANT: Final = {"n": "\n", "N": "\n", "\n": "\n", ",": ",", ";": ";", "\\": "\\"}
-_MEANT_BY: Final = tuple((f"\\{one}", meant) for one, meant in _MEANT.items() if one != "\\")
+#: Those of a single backslash, the frequent ones first.
+_MEANT_BY: Final = tuple((f"\\{one}", _MEANT[one]) for one in ",n;N\n")
 #: A stretch up to the next comma that is not escaped. A backslash takes the character behind it along.
 _ITEM: Final = re.compile(r"(?:[^,\\]++|\\.|\\)*+", re.DOTALL)
 
@@ -23,6 +24,8 @@ def unescape(value: str) -> str:
         # No backslash belongs to the one before it, so that each escape can be replaced for itself.
         for written, meant in _MEANT_BY:
             value = value.replace(written, meant)
+            if "\\" not in value:
+                break
         return value
     return _ESCAPE.sub(lambda found: _MEANT[found.group(1)], value)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _OFTEN: Final = 12
 #: A feed with more shapes than this is not that uniform.
 _MOST_SHAPES: Final = 12
+#: Where so many more events are near than are passed over, to look at them twice takes longer than it saves.
+_MANY_NEAR: Final = 300
 _TEXT: Final = r"[^\n]*+(?:\n[ \t][^\n]*+)*+"
 _DAY: Final = r"\d{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _TIME: Final = r"(?:T(?:[01]\d|2[0-3])[0-5]\d[0-5]\dZ?)?"
@@ -58,6 +60,7 @@ class Skim:
         #: Properties in their order, each with its heads.
         self._lines: list[tuple[str, list[str]]] = []
         self._shapes = 0
+        self._near = 0
         self._pattern: re.Pattern[str] | None = None
 
     def passes(self, text: str, number: int) -> bool:
@@ -73,6 +76,9 @@ class Skim:
         except KeyError:
             days = self._days[written] = self._outside.days_outside(*written)
         if days is None:
+            self._near += 1
+            if self._near > _MANY_NEAR + 3 * len(self.passed):
+                self._pattern, self._shapes = None, _MOST_SHAPES
             return False
         self.passed.append(Passed(found["UID"], days, number))
         return True
