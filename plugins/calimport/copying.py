@@ -20,6 +20,7 @@ from calimport import frame
 NULL: Final = "\\N"
 _NOTHING: Final = (NULL, "{}", "[]")
 _Writer = Callable[[Any], str]
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def rows(columns: frame.Columns) -> Iterator[tuple[str, ...]]:
@@ -84,7 +85,7 @@ def _day(value: date) -> str:
 def _json(value: Any) -> str:
     if not value:
         return "[]" if isinstance(value, list) else "{}"
-    return text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return text(_ENCODE(value))
 
 
 def _texts(values: list[str]) -> str:

@@ -21,14 +21,20 @@ def end(event: Event, start: date | datetime, wall: datetime) -> date | datetime
     """
     if not isinstance(start, datetime):
         return clocks.day_later(start, days(event))
-    if event.duration is None or not event.duration.days:
-        return clocks.later(start, length(event))
-    zone = cast("datetime", event.start).tzinfo
+    if (same := exact(event)) is not None:
+        return clocks.later(start, same)
+    given, zone = cast("Duration", event.duration), cast("datetime", event.start).tzinfo
     try:
-        after_days = clocks.utc((wall + timedelta(event.duration.days)).replace(tzinfo=zone))
-        return max(start, clocks.later(after_days, event.duration.exact))
+        after_days = clocks.utc((wall + timedelta(given.days)).replace(tzinfo=zone))
+        return max(start, clocks.later(after_days, given.exact))
     except OverflowError:
         return clocks.LAST
+
+
+def exact(event: Event) -> timedelta | None:
+    """The length of every instance of a timed event; None where that depends on the clocks, and of dates."""
+    is_nominal = event.duration is not None and event.duration.days
+    return None if event.all_day or is_nominal else length(event)
 
 
 def length(event: Event) -> timedelta:

@@ -101,7 +101,7 @@ class _Series:
 
     def __init__(self, master: Event, overrides: list[Event], window: Window, zone: ZoneInfo, steps: Steps) -> None:
         self.master, self.window, self.zone, self.steps = master, window, zone, steps
-        self.all_day = master.all_day
+        self.all_day, self.length = master.all_day, lengths.exact(master)
         self.wall_zone = zone if self.all_day else cast("tzinfo", cast("datetime", master.start).tzinfo)
         self.start = self.wall(master.start)
         #: A DATE takes every instance of that day out of a series of times, as most producers mean it.
@@ -211,6 +211,8 @@ class _Series:
             return self._moved(override, original, wall, wall - self.wall(since))
         if rdate is not None and rdate.end is not None and isinstance(original, datetime):
             return Occurrence(self.master, original, lengths.period_end(rdate.end, wall, self.wall_zone), original)
+        if self.length is not None and isinstance(original, datetime):
+            return Occurrence(self.master, original, clocks.later(original, self.length), original)
         return Occurrence(self.master, original, lengths.end(self.master, original, wall), original)
 
     def _moved(self, override: Event, original: Original, wall: datetime, later: timedelta) -> Occurrence:
