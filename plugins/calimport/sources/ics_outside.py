@@ -8,6 +8,7 @@ might be said is left to be read.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from calimport.rfc5545 import clocks
@@ -16,10 +17,11 @@ from calimport.rfc5545.rules import parse_rule
 from calimport.rfc5545.values import date_or_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from calimport.rfc5545.blocks import Block, Shape
     from calimport.rfc5545.components import Component
+    from calimport.sources.ics_skim import Passed
     from calimport.windows import Window
     from calimport.zones import Zones
 
@@ -122,18 +124,18 @@ class Outside:
             return None
         return days if all(map(self._day, days)) else None
 
-    def passed_over(self, uid: str, days: tuple[str, str], component: Callable[[], Component]) -> None:
-        """What was found outside by its days alone; ``component`` reads it."""
-        if days[0] > self._ahead:
-            self.ahead.add(uid)
-        self._singles.append((days[1], component))
+    def passed_over(self, passed: Sequence[Passed], component: Callable[[int], Component]) -> None:
+        """What was found outside by its days alone, with the UIDs as they are meant; ``component`` reads one."""
+        if passed:
+            self.ahead.update(uid for uid, (start, _), _ in passed if start > self._ahead)
+            last = _with_margin(min(end for _, (_, end), _ in passed))
+            self._singles += [(end, partial(component, number)) for _, (_, end), number in passed if end <= last]
 
     def oldest(self) -> list[Component]:
         """Of the single events that were outside those of which one ends first."""
         if not self._singles:
             return []
-        first = min(day for day, _ in self._singles)
-        last = _written(date.fromisoformat(first) + _MARGIN)
+        last = _with_margin(min(day for day, _ in self._singles))
         return [component() for day, component in self._singles if day <= last]
 
     def _has_no_part(self, days: _Days) -> bool:
@@ -260,6 +262,10 @@ def _earlier(day: str, length: timedelta) -> str:
         return _written(date.fromisoformat(day) - length)
     except OverflowError:
         return _FIRST
+
+
+def _with_margin(day: str) -> str:
+    return _written(date.fromisoformat(day) + _MARGIN)
 
 
 def _written(day: date) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -112,18 +111,20 @@ def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> G
     def component(number: int) -> Component:
         return read(number).component()
 
-    uids = [bounded_uid(unescape(one.uid).strip()) for one in skim.passed]
-    alone = {uid for uid, times in Counter(uids).items() if times == 1 and uid not in found}
-    for uid, one in zip(uids, skim.passed, strict=True):
-        if uid in alone:
-            outside.passed_over(uid, one.days, partial(component, one.number))
-        else:
-            found[uid].append(read(one.number))
-    if len(alone) < len(uids):
+    passed = [(bounded_uid(unescape(uid).strip()), days, number) for uid, days, number in skim.passed]
+    times = Counter(uid for uid, _, _ in passed)
+    alone = times.keys() - found.keys()
+    if len(alone) < len(passed):
+        alone = {uid for uid in alone if times[uid] == 1}
+        for uid, _, number in passed:
+            if uid not in alone:
+                found[uid].append(read(number))
+        passed = [one for one in passed if one[0] in alone]
         # The components of one UID are read together, all in the feed's order.
         for blocks in found.values():
             blocks.sort(key=lambda block: block.line)
         found = dict(sorted(found.items(), key=lambda item: item[1][0].line))
+    outside.passed_over(passed, component)
 
     singles = Singles(context, zones, outside, color)
 
@@ -135,8 +136,8 @@ def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> G
 
     def near() -> Iterator[tuple[str, Members | Single]]:
         for uid, blocks in found.items():
-            if len(blocks) == 1 and (alone := single(uid, blocks[0])):
-                yield uid, alone
+            if len(blocks) == 1 and (row := single(uid, blocks[0])):
+                yield uid, row
             elif left := outside.left(uid, blocks):
                 yield uid, [(block.component(), zones) for block in left]
 

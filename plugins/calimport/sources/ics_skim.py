@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from calimport.rfc5545.property_names import ADDRESSED
 
@@ -37,15 +37,9 @@ _VALUES: Final = {
 _NEEDED: Final = ("UID", "DTSTART")
 
 
-class Passed(NamedTuple):
-    """An event that was passed over."""
-
-    #: Raw.
-    uid: str
-    #: The days of its start and of its end, as :class:`calimport.sources.ics_outside.Outside` has them.
-    days: tuple[str, str]
-    #: Which of the feed's events it is, from 0.
-    number: int
+#: An event that was passed over: its raw UID, the days of its start and of its end as
+#: :class:`calimport.sources.ics_outside.Outside` has them, and which of the feed's events it is, from 0.
+Passed = tuple[str, tuple[str, str], int]
 
 
 class Skim:
@@ -55,7 +49,7 @@ class Skim:
         self.passed: list[Passed] = []
         self._outside = outside
         #: The days between which events have no part in the window, by what is written; None: they may have.
-        self._days: dict[tuple[str, str | None], tuple[str, str] | None] = {}
+        self._days: dict[tuple[str | None, ...], tuple[str, str] | None] = {}
         self._seen: Counter[int] = Counter()
         #: Properties in their order, each with its heads.
         self._lines: list[tuple[str, list[str]]] = []
@@ -70,7 +64,7 @@ class Skim:
         """
         if self._pattern is None or (found := self._pattern.fullmatch(text)) is None:
             return False
-        written = found["DTSTART"], found["DTEND"]
+        written = found.group("DTSTART", "DTEND")
         try:
             days = self._days[written]
         except KeyError:
@@ -80,7 +74,7 @@ class Skim:
             if self._near > _MANY_NEAR + 3 * len(self.passed):
                 self._pattern, self._shapes = None, _MOST_SHAPES
             return False
-        self.passed.append(Passed(found["UID"], days, number))
+        self.passed.append((found["UID"], days, number))
         return True
 
     def learn(self, block: Block) -> None:
