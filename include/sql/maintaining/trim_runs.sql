@@ -53,6 +53,9 @@ old as (
                 and later.attempt > idle.attempt
                 and coalesce(later.finished_at >= %(before)s, true)
         )
+    -- No more can go, and one more tells that there are others.
+    order by idle.id
+    limit %(most)s + 1
 ),
 
 counted as (
