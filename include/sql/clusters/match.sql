@@ -11,15 +11,31 @@ with touched as materialized (
     select
         events.id,
         events.uid,
-        events.start_at
+        events.start_at,
+        calimport.words(events.summary) as title
     from calimport.events as events
     inner join unnest(%(event_ids)s::bigint[]) as given (id) on events.id = given.id
+),
+
+-- Where few rows of a start are touched, most others of that start have no word in common with them.
+sought as materialized (
+    select
+        touched.start_at,
+        array_agg(distinct '%%' || title_word.word || '%%') as patterns
+    from touched
+    cross join lateral unnest(touched.title) as title_word (word)
+    group by touched.start_at
 ),
 
 nearby as (
     select events.id
     from calimport.events as events
-    where events.start_at in (select touched.start_at from touched)
+    inner join sought on events.start_at = sought.start_at
+    where
+        cardinality(sought.patterns) > %(block)s
+        -- Here words are not what is written.
+        or events.summary ~ '[^ -~]|'''
+        or lower(events.summary) like any(sought.patterns)
     union
     select events.id
     from calimport.events as events
