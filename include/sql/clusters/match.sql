@@ -53,11 +53,12 @@ compared as materialized (
         events.all_day,
         events.place_id,
         events.online_url,
-        calimport.words(events.summary) as title,
+        case when touched.id is null then calimport.words(events.summary) else touched.title end as title,
         calimport.words(coalesce(events.address, events.location)) as place,
-        events.id in (select touched.id from touched) as is_touched
+        touched.id is not null as is_touched
     from calimport.events as events
     inner join nearby on events.id = nearby.id
+    left join touched on events.id = touched.id
     where not exists (
         select 1
         from calimport.cluster_overrides as apart
