@@ -86,7 +86,7 @@ def read_by_reference(content: bytes) -> tuple[int, int]:
 
 #: What programs and people put into feeds, at a random place in one.
 DIRT = [
-    "", " ", "\t", " folded on", "END:VEVENT", "BEGIN:VEVENT", "END:VALARM", "BEGIN:VALARM", "begin:vevent",
+    "", " ", "\t", " folded on", "END:VEVENT", "BEGIN:VEVENT", "END:VALARM", "BEGIN:VALARM", "begin:vevent", "end:valarm",
     "END:VCALENDAR", "BEGIN:VCALENDAR", "no colon here", "Price: 5", "DTSTART:20260310T100000Z", "RRULE:FREQ=DAILY",
     " DTSTART:20260310T100000Z", "SEQUENCE:x", "SEQUENCE:", "DTEND:20260230", "EXDATE:20260311T100000Z",
     'X-A;B="c:d":e', "ATTENDEE;CN=a:b:mailto:c@d", "ORGANIZER;CN=x:mailto:a@b", "item1.SUMMARY:x", "UNKNOWN:y",
@@ -120,7 +120,7 @@ def test_dirt_anywhere_in_a_feed_is_read_the_same_either_way(seed):
 SAMPLES = ["google-export.ics", "outlook-export.ics", "medication.ics", "two-cities.ics", "village-hall.ics"]
 
 
-def uniform(chance: random.Random) -> list[str]:
+def uniform(chance: random.Random, *last: str) -> list[str]:
     """A feed of one program: enough events with the same heads that those outside are not taken apart."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "X-WR-TIMEZONE:Europe/London"]
     for number in range(60):
@@ -136,15 +136,19 @@ def uniform(chance: random.Random) -> list[str]:
             "SEQUENCE:0",
             "STATUS:CONFIRMED",
             f"SUMMARY:Event {number}",
+            *last,
             "END:VEVENT",
         ]
     return [*lines, "END:VCALENDAR", ""]
 
 
+REMINDED = ["BEGIN:VALARM", "ACTION:DISPLAY", "TRIGGER:-PT5M", "END:VALARM"]
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_dirt_in_an_event_outside_of_the_window_is_not_passed_over(seed):
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
-    lines = uniform(chance)
+    lines = uniform(chance, *(REMINDED * (seed % 3)))
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(3, len(lines))
         what = chance.random()
@@ -228,15 +232,16 @@ def test_a_single_event_is_a_row_straight_from_its_lines():
     assert [component.name for component, _ in near["b"]] == ["VEVENT"]
 
 
-def test_events_outside_of_the_window_are_passed_over_where_many_are_alike():
-    content = clean("\n".join(uniform(random.Random(1))).encode())  # noqa: S311 - it has to be repeatable
+@pytest.mark.parametrize("last", [[], REMINDED, REMINDED * 2])
+def test_events_outside_of_the_window_are_passed_over_where_many_are_alike(last):
+    content = clean("\n".join(uniform(random.Random(1), *last)).encode())  # noqa: S311 - it has to be repeatable
     found = layout(content)
     skim = Skim(outside := Outside(WEEKS, Zones([], ZoneInfo("UTC"), "default", WEEKS), AS_OF))
     reader = Reader(found)
     read = 0
     for number, (body, line) in enumerate(found.events):
-        if not skim.passes(body.decode(), number):
-            skim.learn(reader.read(body.decode(), line))
+        if not skim.passes(text := body.decode(), number):
+            skim.learn(reader.read(text, line), text)
             read += 1
     assert len(skim.passed) + read == 60
     assert len(skim.passed) > 20

@@ -24,8 +24,8 @@ from calimport.rfc5545.property_names import ADDRESSED, DATED, DATING, KNOWN, SI
 
 _BEGIN: Final = b"\nBEGIN:VEVENT"
 _END: Final = b"\nEND:VEVENT"
-_ALARM: Final = "\nBEGIN:VALARM\n"
-_ALARM_END: Final = "\nEND:VALARM"
+ALARM: Final = "\nBEGIN:VALARM\n"
+ALARM_END: Final = "\nEND:VALARM"
 #: What the reference looks for in the whole text before it reads lines.
 _ODD: Final = (b"\r", b"\x01", b"QUOTED-PRINTABLE", b"quoted-printable")
 _MARK: Final = "\ufeff".encode()
@@ -254,10 +254,10 @@ class Reader:
         if self._has_tabs and "\n\t" in text:
             text = text.replace("\n\t", "")
         alarms: list[Component] = []
-        if _ALARM in text:
-            text, *pieces = text.split(_ALARM)
+        if ALARM in text:
+            text, *pieces = text.split(ALARM)
             for piece in pieces:
-                alarm, end, rest = piece.partition(_ALARM_END)
+                alarm, end, rest = piece.partition(ALARM_END)
                 component = self._alarm(alarm) if end and rest[:1] in ("", "\n") else None
                 if component is None:
                     return None
@@ -302,9 +302,17 @@ class Reader:
 
 
 def _alarm(text: str) -> Component | None:
-    roots = read(f"BEGIN:VALARM\n{text}\nEND:VALARM\n")
-    clean = len(roots) == 1 and not (roots[0].damage or roots[0].repairs or roots[0].components)
-    return roots[0] if clean else None
+    """None where anything is to be said of it, or where its lines are not its own alone."""
+    within = f"BEGIN:VEVENT\nUID:1\nBEGIN:VALARM\n{text}\nEND:VALARM\nEND:VEVENT\n"
+    found = read(f"BEGIN:VCALENDAR\n{within}END:VCALENDAR\n")
+    for one in found:
+        found += one.components
+    if [one.name for one in found] != ["VCALENDAR", "VEVENT", "VALARM"] or any(
+        one.damage or one.repairs for one in found
+    ):
+        return None
+    calendar, event, alarm = found
+    return alarm if not calendar.properties and event.properties.keys() == {"UID"} else None
 
 
 def _shape(written: str) -> Shape | None:

@@ -98,7 +98,7 @@ def blocks_by_uid(layout: Layout, context: ParseContext, color: str | None) -> G
         if skim.passes(text := body.decode(), number):
             continue
         block = reader.read(text, line)
-        skim.learn(block)
+        skim.learn(block, text)
         by_reference += block.shape is None
         found[bounded_uid(_uid(block) or _made_up_uid(block.component()))].append(block)
     if reader.is_lost:

@@ -111,13 +111,13 @@ class Singles:
 
     def _when(self, block: Block, numbers: Sequence[int]) -> _When | None:
         assert block.shape is not None  # noqa: S101 - it is clean
-        component = Component("VEVENT", block.line)
-        for number in numbers:
-            name, parameters = block.shape.heads[number]
-            component.properties[name] = [Property(name, parameters, block.value(number))]
-        start, end = component.properties["DTSTART"][0], component.first("DTEND")
-        if self._outside.days_outside(start.value[:8], end.value[:8] if end else None):
+        given = {block.shape.heads[number].name: (block.shape.heads[number], block.value(number)) for number in numbers}
+        end = given.get("DTEND")
+        if self._outside.days_outside(given["DTSTART"][1][:8], end[1][:8] if end else None):
             return None
+        component = Component("VEVENT", block.line)
+        for head, value in given.values():
+            component.properties[head.name] = [Property(*head, value)]
         try:
             one = event(component, "", self._zones)
         except ValueError:

@@ -11,6 +11,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from calimport.rfc5545.blocks import ALARM, ALARM_END
 from calimport.rfc5545.property_names import ADDRESSED
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _OFTEN: Final = 12
 #: A feed with more shapes than this is not that uniform.
 _MOST_SHAPES: Final = 12
+_MOST_ALARMS: Final = 100
 #: Where so many more events are near than are passed over, to look at them twice takes longer than it saves.
 _MANY_NEAR: Final = 300
 _TEXT: Final = r"[^\n]*+(?:\n[ \t][^\n]*+)*+"
@@ -56,13 +58,21 @@ class Skim:
         self._shapes = 0
         self._near = 0
         self._pattern: re.Pattern[str] | None = None
+        #: What follows the first BEGIN:VALARM, where events end in alarms of which nothing is to be said.
+        self._alarms: set[str] = set()
 
     def passes(self, text: str, number: int) -> bool:
         """Whether the event is outside, so that nobody has to read it.
 
         :param text: what stands between its BEGIN and its END, each of its lines behind a line's end.
         """
-        if self._pattern is None or (found := self._pattern.fullmatch(text)) is None:
+        if self._pattern is None:
+            return False
+        if ALARM in text:
+            text, _, alarms = text.partition(ALARM)
+            if alarms not in self._alarms:
+                return False
+        if (found := self._pattern.fullmatch(text)) is None:
             return False
         written = found.group("DTSTART", "DTEND")
         try:
@@ -77,11 +87,13 @@ class Skim:
         self.passed.append((found["UID"], days, number))
         return True
 
-    def learn(self, block: Block) -> None:
-        """What a block that had to be read shows of others like it."""
+    def learn(self, block: Block, text: str) -> None:
+        """What a block that had to be read, and is written so, shows of others like it."""
         shape = block.shape
-        if shape is None or block.alarms or self._shapes >= _MOST_SHAPES:
+        if shape is None or self._shapes >= _MOST_SHAPES:
             return
+        if block.alarms and len(self._alarms) < _MOST_ALARMS and _ends_in(alarms := text.partition(ALARM)[2]):
+            self._alarms.add(alarms)
         self._seen[id(shape)] += 1
         if self._seen[id(shape)] != _OFTEN or "UID" not in shape.first or not self._outside.shows_all_by_days(shape):
             return
@@ -90,6 +102,11 @@ class Skim:
         if merged is not None:
             self._lines, self._pattern = merged, _compiled(tuple((name, tuple(heads)) for name, heads in merged))
             self._shapes += 1
+
+
+def _ends_in(alarms: str) -> bool:
+    """Whether nothing follows an alarm but the next one."""
+    return all(piece.partition(ALARM_END)[1:] == (ALARM_END, "") for piece in alarms.split(ALARM))
 
 
 def _merged(lines: list[tuple[str, list[str]]], heads: list[tuple[str, str]]) -> list[tuple[str, list[str]]] | None:
