@@ -207,7 +207,8 @@ def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(se
     assert blocks.parts(before) is not None
     lines = before.decode().split("\n")
     for _ in range(chance.randint(1, 3)):
-        at = chance.randrange(len(lines))
+        behind_stamps = [number for number, line in enumerate(lines, 1) if line.startswith("DTSTAMP")]
+        at = chance.choice(behind_stamps) if chance.random() < 0.2 else chance.randrange(len(lines))
         what = chance.random()
         if what < 0.6:
             lines.insert(at, chance.choice([*DIRT, "DESCRIPTION;ENCODING=QUOTED-PRINTABLE:=41", "\ufeff"]))

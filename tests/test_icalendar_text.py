@@ -130,6 +130,7 @@ def test_much_of_a_kind_is_refused_as_little_of_it(content):
         ("A:1\nB:2\n", True),
         ("A:1\nDTSTAMP:1\nB:2\n C:3\n", False),
         ("A:1\nCREATEDX:1\nB:2\n", False),
+        ("A:1\nDTSTAMP:1\n DTSTART:2\nB:2\n", False),
     ],
 )
 def test_the_meaning_leaves_out_what_is_rewritten_at_every_request(text, same):

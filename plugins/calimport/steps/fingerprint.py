@@ -14,7 +14,7 @@ from calimport.windows import Window
 
 #: Part of every fingerprint: raise it when the same feed gives other rows (:mod:`calimport.normalizing`), so that each
 #: calendar is expanded anew.
-VERSION: Final = 9
+VERSION: Final = 10
 
 
 def fingerprint(run: Run, settings: Settings, meaning_hash: bytes, window: Window, zone: str) -> bytes:
