@@ -246,11 +246,14 @@ def proxy(real: str, cut: Cut) -> Iterator[str]:
                 with suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
-        threading.Thread(target=accept, daemon=True).start()
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
         try:
             yield str(folder)
         finally:
-            listening.close()
+            # One that still waits would take what connects to the next socket of this number.
+            listening.shutdown(socket.SHUT_RDWR)
+            accepting.join()
             path.unlink()
             folder.rmdir()
 
