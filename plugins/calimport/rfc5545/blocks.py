@@ -107,21 +107,14 @@ class Block:
 
 
 class Layout(NamedTuple):
-    """A feed whose VEVENTs can be read each by itself."""
+    """A feed whose VEVENTs can be read each by itself, by a :class:`Reader`."""
 
     #: The VCALENDAR and what it holds, but the events.
     calendar: Component
     #: Of each event the lines between BEGIN:VEVENT and END:VEVENT, each behind a line's end, and the number of its
     #: BEGIN line, from 1.
     events: list[tuple[bytes, int]]
-    has_blank_lines: bool
     has_tabs: bool
-
-    def blocks(self) -> list[Block] | None:
-        """All of its events; None where one of them is not only its own affair: then the reference reads the feed."""
-        reader = Reader(self)
-        found = [reader.read(body.decode(), line) for body, line in self.events]
-        return None if reader.is_lost else found
 
 
 class Parts(NamedTuple):
@@ -149,7 +142,7 @@ def layout(content: bytes) -> Layout | None:
         return None
     lines = accumulate((piece.count(b"\n") + 1 for piece in found.pieces[:-1]), initial=1)
     next(lines)
-    return Layout(calendar, list(zip(found.bodies, lines, strict=False)), b"\n\n" in content, b"\t" in content)
+    return Layout(calendar, list(zip(found.bodies, lines, strict=False)), b"\t" in content)
 
 
 def parts(content: bytes) -> Parts | None:
@@ -235,7 +228,7 @@ class Reader:
     def __init__(self, layout: Layout) -> None:
         #: Something in a block is not only the block's own affair.
         self.is_lost = False
-        self._has_blank_lines, self._has_tabs = layout.has_blank_lines, layout.has_tabs
+        self._has_tabs = layout.has_tabs
         self._shapes: dict[str, Shape | None] = {}
         #: By how many lines an event has, the shape of the latest one: the next is likely to have it too.
         self._latest: dict[int, Shape] = {}
@@ -247,7 +240,7 @@ class Reader:
         return self._clean(text, line) or self._by_reference(text, line)
 
     def _clean(self, text: str, line: int) -> Block | None:
-        if len(text) > _LONGEST_BLOCK or (self._has_blank_lines and "\n\n" in text):
+        if len(text) > _LONGEST_BLOCK or "\n\n" in text:
             return None
         if "\n " in text:
             text = text.replace("\n ", "")
