@@ -26,8 +26,6 @@ from calimport.steps.runs import Run, Step
 LONGEST_CHAIN: Final = 20
 #: Its multiples, taken without their whole part, divide the interval from 0 to 1 evenly, however many there are.
 _GOLDEN_RATIO: Final = (5**0.5 - 1) / 2
-
-
 #: RFC 8878, 3.1.1. What was stored before migration 0024 is as zlib writes it, and still there.
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 
