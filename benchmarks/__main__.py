@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import calendars, curves, database, feeds, reading
 from calimport.windows import Window
@@ -64,10 +64,11 @@ def first_import(options: argparse.Namespace) -> Iterator[str]:
     for name, content in (made | wild).items():
         for of_window, window in (("2 weeks", feeds.WEEKS), ("20 years", feeds.YEARS)):
             mine = reading.ours(content, window)
-            best, others = _beside(partial(_seconds, content, window), content, window, options)
+            found = _beside(partial(_seconds, content, window), content, window, options)
+            best = min(found.own)
             yield (
                 f"| {name} | {of_window} | {mine.events} | {mine.rows} | {1e3 * best:.1f} |"
-                f" {mine.events / best:,.0f} | {others['icalendar']} | {others['ical']} | {mine.by_reference} |"
+                f" {mine.events / best:,.0f} | {_ratios(found)} | {mine.by_reference} |"
             )
     yield ""
 
@@ -90,13 +91,22 @@ def next_import(options: argparse.Namespace) -> Iterator[str]:
     ]
     wild = list(feeds.wild().items())[: 2 if options.quick else 12]
     versions += [(name, "nothing", content, feeds.edited(content)) for name, content in wild]
+    of_wild: dict[str, list[Beside]] = {"2 weeks": [], "20 years": []}
     for name, what, one, other in versions:
         events = other.count(b"BEGIN:VEVENT")
         stored = 1e3 * reading.stored_and_loaded(other)
         for of_window, window in (("2 weeks", feeds.WEEKS), ("20 years", feeds.YEARS)):
-            best, others = _beside(partial(reading.changed_alone, one, other, window, times=3), other, window, options)
-            ratios = f"{others['icalendar']} | {others['ical']}"
-            yield f"| {name} | {what} | {of_window} | {events} | {1e3 * best:.1f} | {ratios} | {stored:.1f} |"
+            found = _beside(partial(_seconds_changed, one, other, window), other, window, options)
+            yield (
+                f"| {name} | {what} | {of_window} | {events} | {1e3 * min(found.own):.1f} | {_ratios(found)} |"
+                f" {stored:.1f} |"
+            )
+            if (name, one) in wild:
+                of_wild[of_window].append(found)
+    for of_window, several in of_wild.items():
+        together = " | ".join(_together(several, name) for name in READERS)
+        own = 1e3 * sum(min(one.own) for one in several)
+        yield f"| all {len(several)} from the wild | nothing | {of_window} | | {own:.1f} | {together} | |"
     yield ""
 
 
@@ -199,30 +209,55 @@ def growth(options: argparse.Namespace, found: dict[str, curves.Curve]) -> Itera
         PLOT.write_text(curves.svg(found), encoding="utf-8")
 
 
+class Beside(NamedTuple):
+    """Seconds of each round: ours, and by peer its own, or why it does not read the feed."""
+
+    own: list[float]
+    others: dict[str, list[float]]
+    errors: dict[str, str]
+
+
+def _times(content: bytes) -> int:
+    """How often each measures in a round, of which the best counts."""
+    return 2 if len(content) > 1_000_000 else 5
+
+
 def _seconds(content: bytes, window: Window) -> float:
-    return reading.ours(content, window, times=2).seconds
+    return reading.ours(content, window, times=_times(content)).seconds
 
 
-def _beside(
-    mine: Callable[[], float], content: bytes, window: Window, options: argparse.Namespace
-) -> tuple[float, dict[str, str]]:
-    """Our best seconds; and by peer how many times ours it takes, in some rounds, or why it does not read the feed."""
-    own: list[float] = []
-    ratios: dict[str, list[float]] = {name: [] for name in READERS}
-    errors: dict[str, str] = {}
+def _seconds_changed(before: bytes, after: bytes, window: Window) -> float:
+    return reading.changed_alone(before, after, window, times=_times(after))
+
+
+def _beside(mine: Callable[[], float], content: bytes, window: Window, options: argparse.Namespace) -> Beside:
+    found = Beside([], {name: [] for name in READERS}, {})
     for _ in range(1 if options.quick else ROUNDS):
-        own.append(mine())
+        found.own.append(mine())
         for name in READERS:
-            if name not in errors:
-                other = reading.peer(name, content, window, python=options.peers, times=1)
+            if name not in found.errors:
+                other = reading.peer(name, content, window, python=options.peers, times=_times(content))
                 if "error" in other:
-                    errors[name] = _refused(other)
+                    found.errors[name] = _refused(other)
                 else:
-                    ratios[name].append(other["seconds"] / own[-1])
-    return min(own), {name: errors.get(name) or _spread(ratios[name]) for name in READERS}
+                    found.others[name].append(other["seconds"])
+    return found
 
 
-def _spread(ratios: list[float]) -> str:
+def _ratios(found: Beside) -> str:
+    """How many times ours each peer takes."""
+    return " | ".join(found.errors.get(name) or _spread(found.others[name], found.own) for name in READERS)
+
+
+def _together(several: list[Beside], name: str) -> str:
+    """The same for all feeds that the peer reads."""
+    read = [one for one in several if name not in one.errors]
+    others = [sum(seconds) for seconds in zip(*(one.others[name] for one in read), strict=True)]
+    return _spread(others, [sum(seconds) for seconds in zip(*(one.own for one in read), strict=True)])
+
+
+def _spread(others: list[float], own: list[float]) -> str:
+    ratios = [other / mine for other, mine in zip(others, own, strict=True)]
     middle = f"{median(ratios):.1f}"
     return middle if len(ratios) == 1 else f"{middle} ({min(ratios):.1f}–{max(ratios):.1f})"
 

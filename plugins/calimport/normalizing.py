@@ -89,10 +89,14 @@ def normalize(feed: bytes, *, kind: str, context: ParseContext, meaning: Meaning
 
 
 def _normalized(parsed: Parsed, context: ParseContext, meaning: Meaning) -> Normalized:
-    completion = _Completion(parsed.occurrences, meaning, context.timezone)
-    columns = completion.columns()
-    lines, columns["content_hash"] = _written(columns)
-    found = [*map(_storable, parsed.notices), *completion.notices(columns)]
+    columns: Columns = {name: [] for name in frame.NAMES}
+    lines: list[str] = []
+    found = list(map(_storable, parsed.notices))
+    if parsed.occurrences:
+        completion = _Completion(parsed.occurrences, meaning, context.timezone)
+        columns = completion.columns()
+        lines, columns["content_hash"] = _written(columns)
+        found += completion.notices(columns)
     uids = frozenset(map(_stored, parsed.uids))
     return Normalized(columns, lines, replace(parsed, occurrences=[], uids=uids), merge_notices(found))
 

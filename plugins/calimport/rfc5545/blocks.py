@@ -22,7 +22,7 @@ from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.content_lines import read
 from calimport.rfc5545.property_names import ADDRESSED, DATED, DATING, KNOWN, SINGLE
 
-_BEGIN: Final = b"\nBEGIN:VEVENT"
+BEGIN: Final = b"\nBEGIN:VEVENT"
 _END: Final = b"\nEND:VEVENT"
 ALARM: Final = "\nBEGIN:VALARM\n"
 ALARM_END: Final = "\nEND:VALARM"
@@ -56,9 +56,9 @@ class Head(NamedTuple):
     parameters: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """The heads of a clean VEVENT, in their order."""
+    """The heads of a clean VEVENT, in their order. Each is itself alone, so that what follows from it can be known."""
 
     heads: tuple[Head, ...]
     #: The same as they are written, each with its colon, the first one of its line.
@@ -69,6 +69,11 @@ class Shape:
     first: dict[str, int]
     #: The lines whose value, which begins there, shows whether they are clean: dates, what has parameters.
     doubtful: tuple[tuple[int, int, Head], ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what is known of it may be kept for other feeds."""
+        return sum(self.begins) <= _LONGEST_KNOWN_PART
 
 
 @dataclass(slots=True)
@@ -176,27 +181,33 @@ def parts(content: bytes) -> Parts | None:
 
 def pieces(content: bytes) -> list[bytes]:
     """The feed, cut at each BEGIN:VEVENT."""
-    return content.split(_BEGIN)
+    return content.split(BEGIN)
 
 
-def events_between(content: bytes, start: int, end: int) -> int:
-    """How many events begin there."""
-    return content.count(_BEGIN, start, end)
+def piece_at(content: bytes, start: int) -> bytes:
+    """The piece of these that begins there."""
+    end = content.find(BEGIN, start)
+    return content[start:end] if end >= 0 else content[start:]
 
 
 def around(pieces: list[bytes]) -> list[bytes]:
     """What is before the first event, and behind others, where there is anything."""
-    return [pieces[0], *(piece.rpartition(_END)[2] for piece in pieces[1:] if not piece.endswith(_END))]
+    return [pieces[0], *(behind(piece) for piece in pieces[1:] if not piece.endswith(_END))]
+
+
+def behind(piece: bytes) -> bytes:
+    """What is behind the event of this piece."""
+    return b"" if piece.endswith(_END) else piece.rpartition(_END)[2]
 
 
 def ends_a_calendar(piece: bytes) -> bool:
     """Whether the calendar ends behind the event of this piece, or in what is no event."""
-    return b"\nEND:VCALENDAR" in piece.rpartition(_END)[2]
+    return b"\nEND:VCALENDAR" in behind(piece)
 
 
-def joined(around: list[bytes], pieces: list[bytes], numbers: Iterable[int]) -> bytes:
-    """A feed of the events of these numbers, within what is around all."""
-    events = b"".join(_BEGIN + pieces[number].rpartition(_END)[0] + _END for number in sorted(numbers))
+def joined(around: list[bytes], pieces: Iterable[bytes]) -> bytes:
+    """A feed of the events of these pieces, within what is around all."""
+    events = b"".join(BEGIN + piece.rpartition(_END)[0] + _END for piece in pieces)
     return around[0] + events + b"".join(around[1:])
 
 

@@ -17,6 +17,8 @@ _PLAIN: Final = b"UID:"
 _UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
+#: To look for so many lines takes less time than to find all.
+_FEW: Final = 5
 
 
 class Changes(NamedTuple):
@@ -41,58 +43,75 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     """
     if not apart and blocks.parts(before) is None:
         return None
-    old, new = blocks.pieces(before), blocks.pieces(after)
-    around = blocks.around(old)
-    if blocks.around(new) != around or not blocks.ends_a_calendar(new[-1]):
+    new = blocks.pieces(after)
+    if not blocks.ends_a_calendar(new[-1]):
         return None
-    differing = _in_place(old, new) or _moved(old, new) or _moved(*map(_said, (old, new)))
+    differing = _in_place(before, new) or _apart(blocks.pieces(before), new)
     if differing is None:
         return None
     lines: set[bytes] = set()
-    for pieces, numbers in zip((old, new), differing, strict=True):
-        for number in numbers:
-            found = _uid_lines(pieces[number])
-            if not found:
-                return None
-            # Those of its alarms too: that may be an event too many.
-            lines.update(found)
-    known = sum(line in lines for number in differing[1] for line in _uid_lines(new[number]))
-    if sum(line in lines for line in _uid_lines(after)) > known:
+    for piece in (*differing.gone, *differing.come):
+        found = _uid_lines(piece)
+        # Those of its alarms too: that may be an event too many.
+        if not found or not all(line.startswith(_PLAIN) and b"\n" not in line for line in found):
+            return None
+        lines.update(found)
+    places = _places(lines, after)
+    if len(places) > sum(len(_uid_lines(piece)) for piece in differing.come):
         # Other components of the same UIDs stand in both.
-        differing = differing[0] | _with(lines, before), differing[1] | _with(lines, after)
-    if not all(line.startswith(_PLAIN) and b"\n" not in line for line in lines):
-        return None
+        differing = _Differing(_events_at(_places(lines, before), before), _events_at(places, after))
     uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
-    feeds = blocks.joined(around, old, differing[0]), blocks.joined(around, new, differing[1])
-    return Changes(*feeds, uids, len(new) - 1)
+    around = blocks.around(new)
+    return Changes(*(blocks.joined(around, pieces) for pieces in differing), uids, len(new) - 1)
 
 
-#: Of the events before and of those after, the numbers of some.
-_Numbers = tuple[set[int], set[int]]
+class _Differing(NamedTuple):
+    """Events of the version before and of the one after, in their order, as :func:`blocks.pieces` has them."""
+
+    gone: list[bytes]
+    come: list[bytes]
 
 
-def _in_place(old: list[bytes], new: list[bytes]) -> _Numbers | None:
-    """The events that differ from those at their places in more than what is rewritten; None where they are many."""
-    if len(old) != len(new):
-        return None
-    changed = set[int]()
-    for number, (one, other) in enumerate(zip(old, new, strict=True)):
-        if one != other and VOLATILE.sub(b"", one) != VOLATILE.sub(b"", other):
-            changed.add(number)
-            if 2 * len(changed) > _most(new):
+def _in_place(before: bytes, new: list[bytes]) -> _Differing | None:
+    """The events that differ from those at their places in more than what is rewritten.
+
+    None where they are many, or more than events differs.
+    """
+    found = _Differing([], [])
+    at, between = 0, len(blocks.BEGIN)
+    for piece in new:
+        end = at + len(piece)
+        if before.startswith(piece, at) and (before.startswith(blocks.BEGIN, end) or end == len(before)):
+            at = end + between
+            continue
+        one = blocks.piece_at(before, at)
+        if piece is new[0] or blocks.behind(one) != blocks.behind(piece):
+            return None
+        if VOLATILE.sub(b"", one) != VOLATILE.sub(b"", piece):
+            found.gone.append(one)
+            found.come.append(piece)
+            if 2 * len(found.come) > _most(new):
                 return None
-    return changed, changed
+        at += len(one) + between
+    return found if at == len(before) + between else None
 
 
-def _moved(old: list[bytes], new: list[bytes]) -> _Numbers | None:
-    """The events that are in one of the two alone; None where they are many, or the others are in another order."""
-    in_old, in_new = set(old), set(new)
-    # Of two components that say when one instance is, the later one counts.
-    if [one for one in old if one in in_new] != [one for one in new if one in in_old]:
+def _apart(old: list[bytes], new: list[bytes]) -> _Differing | None:
+    """The events that only one version has."""
+    if blocks.around(old) != blocks.around(new):
         return None
-    gone = {number for number, one in enumerate(old) if one not in in_new}
-    come = {number for number, one in enumerate(new) if one not in in_old}
-    return (gone, come) if len(gone) + len(come) <= _most(new) else None
+    return _moved(old, new, old, new) or _moved(old, new, _said(old), _said(new))
+
+
+def _moved(old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes]) -> _Differing | None:
+    """The events of which only one version says what they say; None where they are many, or others in another order."""
+    in_old, in_new = set(old_said), set(new_said)
+    # Of two components that say when one instance is, the later one counts.
+    if [one for one in old_said if one in in_new] != [one for one in new_said if one in in_old]:
+        return None
+    gone = [piece for piece, one in zip(old, old_said, strict=True) if one not in in_new]
+    come = [piece for piece, one in zip(new, new_said, strict=True) if one not in in_old]
+    return _Differing(gone, come) if len(gone) + len(come) <= _most(new) else None
 
 
 def _most(pieces: list[bytes]) -> float:
@@ -108,14 +127,21 @@ def _uid_lines(text: bytes) -> list[bytes]:
     return _UID.findall(text)
 
 
-def _with(lines: set[bytes], feed: bytes) -> set[int]:
-    """The numbers of the events whose line with the UID is one of these."""
-    numbers = set[int]()
-    number = at = 0
-    for found in _UID.finditer(feed):
-        if found[1] in lines:
-            number += blocks.events_between(feed, at, found.start())
-            at = found.start()
-            numbers.add(number)
+def _places(lines: set[bytes], feed: bytes) -> list[int]:
+    """Where these lines with UIDs stand."""
+    if len(lines) > _FEW:
+        return [found.start() for found in _UID.finditer(feed) if found[1] in lines]
+    places = []
+    for line in lines:
+        at = -1
+        while (at := feed.find(b"\n" + line, at + 1)) >= 0:
+            # Others begin with it.
+            if (found := _UID.match(feed, at)) and found[1] == line:
+                places.append(at)
+    return sorted(places)
+
+
+def _events_at(places: list[int], feed: bytes) -> list[bytes]:
+    begins = dict.fromkeys(feed.rfind(blocks.BEGIN, 0, place) for place in places)
     # What is before all events is none.
-    return numbers - {0}
+    return [blocks.piece_at(feed, begin + len(blocks.BEGIN)) for begin in begins if begin >= 0]

@@ -7,6 +7,7 @@ is the same for all events of its shape. Of whatever anything has to be said to 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -74,7 +75,8 @@ class Singles:
         try:
             plan = self._plans[id(shape)]
         except KeyError:
-            plan = self._plans[id(shape)] = self._plan(shape)
+            make = _known_plan if shape.is_short else _plan
+            plan = self._plans[id(shape)] = make(shape, self._color)
         if plan is None:
             return None
         lines = plan.of_time(block.lines)
@@ -102,13 +104,6 @@ class Singles:
             found = self._alarms[key] = Alarms(block.alarms, None, self._context.window.start)
         return found
 
-    def _plan(self, shape: Shape) -> _Plan | None:
-        first = shape.first
-        if "DTSTART" not in first or not first.keys().isdisjoint(_OF_SERIES):
-            return None
-        numbers = tuple(first[name] for name in _OF_TIME if name in first)
-        return _Plan(Saying(shape, self._color), itemgetter(*numbers), numbers)
-
     def _when(self, block: Block, numbers: Sequence[int]) -> _When | None:
         assert block.shape is not None  # noqa: S101 - it is clean
         given = {block.shape.heads[number].name: (block.shape.heads[number], block.value(number)) for number in numbers}
@@ -127,3 +122,15 @@ class Singles:
         columns = when(single(one), self._zone)
         is_near = self._context.window.holds(columns["start_at"], columns["end_at"])
         return _When(columns | NO_ALARMS, is_near)
+
+
+def _plan(shape: Shape, color: str | None) -> _Plan | None:
+    first = shape.first
+    if "DTSTART" not in first or not first.keys().isdisjoint(_OF_SERIES):
+        return None
+    numbers = tuple(first[name] for name in _OF_TIME if name in first)
+    return _Plan(Saying(shape, color), itemgetter(*numbers), numbers)
+
+
+#: The same for all feeds of one program.
+_known_plan = lru_cache(maxsize=256)(_plan)
