@@ -62,7 +62,8 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
         differing = _Differing(_events_at(_places(lines, before), before), _events_at(places, after))
     uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
     around = blocks.around(new)
-    return Changes(*(blocks.joined(around, pieces) for pieces in differing), uids, len(new) - 1)
+    gone, come = (blocks.joined(around, pieces) for pieces in differing)
+    return Changes(gone, come, uids, len(new) - 1)
 
 
 class _Differing(NamedTuple):
