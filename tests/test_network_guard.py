@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import calimport
 from calimport import calendars, checking, guarded_requests, network_guard
 from calimport.cli import main
+from calimport.client import open_network
 from calimport.errors import (
     CalimportError,
     ConfigurationError,
@@ -37,7 +38,7 @@ from calimport.network_guard import judge, networks
 from calimport.settings import Settings
 from tests.certificates import certificate
 from tests.importing import feed
-from tests.web import Reply, Web, serve
+from tests.web import Reply, Web, _Handler, serve
 
 INTERNET = "127.0.0.1/32"
 INSIDE = "127.0.0.9"
@@ -336,6 +337,51 @@ def test_a_connection_to_one_name_never_serves_another_at_the_same_address(names
     trusted.feed(Reply(status=302, headers={"Location": f"https://other.example:{trusted.port}/feed.ics"}), "/leads")
     assert isinstance(get(f"https://good.example:{trusted.port}/leads"), FeedTlsInvalid)
     assert [asked.path for asked in trusted.asked] == ["/leads"]
+
+
+@pytest.fixture
+def kept_alive(monkeypatch, names, web) -> Web:
+    """A server with four names, that closes no connection."""
+    monkeypatch.setattr(_Handler, "protocol_version", "HTTP/1.1")
+    names.answers |= {f"{name}.example": [["127.0.0.1"]] for name in "abcd"}
+    web.feed(Reply(FEED))
+    web.feed(Reply(FEED, delay=0.5), "/slow.ics")
+    return web
+
+
+async def ask(web: Web, network: httpx.AsyncBaseTransport, name: str, path: str = "/feed.ics") -> None:
+    async with Http(Settings(fetch_attempts=1, allowed_networks=INTERNET), network) as http:
+        answer = await http.get(http.own(f"http://{name}.example:{web.port}{path}"))
+    assert (answer.status, answer.content) == (200, FEED)
+
+
+def test_connections_to_the_hosts_that_were_asked_last_stay_open(monkeypatch, names, kept_alive):
+    monkeypatch.setattr(network_guard, "_MOST_HOSTS", 2)
+
+    async def fetch() -> None:
+        async with open_network(Settings(allowed_networks=INTERNET)) as network:
+            for name in "aabcba":
+                await ask(kept_alive, network, name)
+
+    asyncio.run(fetch())
+    # Once for each connection.
+    assert names.asked == ["a.example", "b.example", "c.example", "a.example"]
+
+
+def test_no_connection_that_is_used_is_closed_for_others(monkeypatch, names, kept_alive):
+    monkeypatch.setattr(network_guard, "_MOST_HOSTS", 1)
+
+    async def fetch() -> None:
+        async with open_network(Settings(allowed_networks=INTERNET)) as network:
+            slow = asyncio.create_task(ask(kept_alive, network, "a", "/slow.ics"))
+            await asyncio.sleep(0.1)
+            for name in "bcd":
+                await ask(kept_alive, network, name)
+            assert not slow.done()
+            await slow
+
+    asyncio.run(fetch())
+    assert names.asked == [f"{name}.example" for name in "abcd"]
 
 
 # Every way to the network.

@@ -16,6 +16,7 @@ with recursive chain as (
 
 select
     chain.kind,
+    chain.validators,
     feed_contents.body
 from chain
 inner join calimport.feed_contents as feed_contents on chain.content_hash = feed_contents.content_hash

@@ -8,7 +8,8 @@ with run as (
         published_from = %(published_from)s,
         published_until = %(published_until)s,
         feed_retention = %(feed_retention)s,
-        events_apart = %(events_apart)s
+        events_apart = %(events_apart)s,
+        seconds = runs.seconds || jsonb_build_object('normalize', %(seconds)s::double precision)
     where runs.id = %(run_id)s
     returning runs.id
 )

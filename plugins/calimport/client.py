@@ -6,7 +6,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -122,6 +122,7 @@ class _Network(httpx.AsyncBaseTransport):
             await self._inner.aclose()
 
 
+@lru_cache(maxsize=1024)
 def http_url(url: str) -> str:
     """``url`` with ``webcal`` and ``webcals`` read as ``https``.
 

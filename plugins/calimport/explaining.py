@@ -243,7 +243,7 @@ def _parse(step: Step, asked: _Asked, feed: Mapping[str, Any]) -> Parsed:
         timezone_source="calendar",
         max_occurrences=step.settings.max_occurrences,
     )
-    return sources.load(stored[0]).parse(stored[1], context)
+    return sources.load(stored.kind).parse(stored.content, context)
 
 
 def _readable(occurrence: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain, zip_longest
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -72,6 +72,8 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LOOPBACK: Final = "127.0.0.0/8,::1/128"
 #: Addresses of one name that are tried: each has its share of the time to connect.
 _MOST_TRIED: Final = 4
+#: Hosts to which idle connections are kept.
+_MOST_HOSTS: Final = 32
 
 
 @cache
@@ -173,13 +175,54 @@ class _GuardedTransport(httpx.AsyncHTTPTransport):
         super().__init__(verify=context, trust_env=False)
         if not hasattr(self, "_pool"):  # rather no network than one without the guard
             raise RuntimeError("httpx has changed: its transport has no _pool to guard")
-        self._pool = httpcore.AsyncConnectionPool(
+        guarded = partial(
+            httpcore.AsyncConnectionPool,
             ssl_context=context,
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
             network_backend=_GuardedNetwork(allowed),
         )
+        # All that the transport asks of it.
+        self._pool = _PoolOfEachHost(guarded)  # type: ignore[assignment]
+
+
+class _PoolOfEachHost:
+    """Connections by host: a pool looks at all that it has at each request, which takes long where each is of another.
+
+    The hosts that were asked last keep theirs open.
+    """
+
+    def __init__(self, new: Callable[[], httpcore.AsyncConnectionPool]) -> None:
+        self._new = new
+        self._pools: dict[tuple[bytes, bytes, int | None], httpcore.AsyncConnectionPool] = {}
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        url = request.url
+        asked = (url.scheme, url.host, url.port)
+        pool = self._pools.pop(asked) if asked in self._pools else self._new()
+        self._pools[asked] = pool
+        try:
+            return await pool.handle_async_request(request)
+        finally:
+            await self._close(list(self._pools)[:-_MOST_HOSTS])
+
+    async def _close(self, hosts: Iterable[tuple[bytes, bytes, int | None]]) -> None:
+        """Close the connections to these hosts that nobody uses."""
+        for host in hosts:
+            pool = self._pools.get(host)
+            if pool is not None and all(one.is_idle() for one in pool.connections):
+                await self._pools.pop(host).aclose()
+
+    async def __aenter__(self) -> _PoolOfEachHost:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        while self._pools:
+            await self._pools.popitem()[1].aclose()
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):

@@ -65,7 +65,7 @@ def normalize(
     if base is None or base["events_apart"] is False:
         return None
     before = mirrors.load(step, run.feed_id)
-    found = changes(before[1], feed, apart=base["events_apart"] is True) if before is not None else None
+    found = changes(before.content, feed, apart=base["events_apart"] is True) if before is not None else None
     if found is None or found.uids != {_as_stored(uid) for uid in found.uids}:
         return None
     retention: timedelta | None = base["feed_retention"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -155,7 +155,8 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
         feed_timezone = run.feed_timezone
     zone = run.timezone or feed_timezone or "UTC"
     window = feed.window or request.window.resolve(zone)
-    with step.connection.transaction():
+    # Where nothing came and nothing has changed, nothing is written yet.
+    with step.connection.transaction() if feed.content is not None else nullcontext():
         stored = mirrors.store(step, run, kind, feed, feed_timezone)
         found = fingerprint(run, step.settings, stored.meaning_hash, window, zone)
         fetched = Fetched(

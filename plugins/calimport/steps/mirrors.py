@@ -8,10 +8,11 @@ nobody builds on, and the next one asks with the former token again.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backports import zstd
 from psycopg.types.json import Jsonb
@@ -40,8 +41,16 @@ class Stored:
     renewal: dict[str, Any] | None = None
 
 
-def load(step: Step, feed_id: int) -> tuple[str, bytes] | None:
-    """Kind and bytes of a stored feed, its deltas folded in; None where it is not stored (any more).
+class Loaded(NamedTuple):
+    """A stored feed, its deltas folded in."""
+
+    kind: str
+    content: bytes
+    validators: Mapping[str, Any]
+
+
+def load(step: Step, feed_id: int) -> Loaded | None:
+    """A stored feed; None where it is not stored (any more).
 
     :raises MirrorLost: what is stored cannot be read.
     """
@@ -55,7 +64,7 @@ def load(step: Step, feed_id: int) -> tuple[str, bytes] | None:
             complete = sources.merge(kind, complete, delta)
     except (zstd.ZstdError, zlib.error, FeedInvalid) as error:
         raise MirrorLost(detail=f"feed {feed_id}, {len(chain) - 1} deltas: {type(error).__name__}") from error
-    return kind, complete
+    return Loaded(kind, complete, chain[-1]["validators"])
 
 
 def compressed(content: bytes) -> bytes:
@@ -133,7 +142,7 @@ def _folded(step: Step, applied: int, kind: str, delta: bytes) -> bytes:
     found = load(step, applied)
     if found is None:
         raise MirrorLost(detail=f"feed {applied} was removed meanwhile")
-    return sources.merge(kind, found[1], delta)
+    return sources.merge(kind, found.content, delta)
 
 
 def _insert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from calimport.sources import detecting
 from calimport.sources.base import ParseContext, Parsed
 from calimport.steps import changed, mirrors
 from calimport.steps.changed import Changed
-from calimport.steps.runs import Run, Step, each_calendar, timed
+from calimport.steps.runs import Run, Step, each_calendar
 from calimport.venues import Place, Venues
 from calimport.windows import Window
 
@@ -40,14 +41,15 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
     venues = Venues(place for place, may_match in places.values() if may_match)
 
     def work(run: Run) -> None:
-        with timed(step, [run], "normalize"):
-            place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
-            placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
-            normalized, changed_alone = _normalize(step, run, placing)
-            if geocoder:
-                addresses = list(filter(None, normalized.columns["address"]))
-                geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
-            staged = _stage(step, run, normalized, changed_alone)
+        began = time.perf_counter()
+        place, _ = places.get(run.place_id, (None, False)) if run.place_id is not None else (None, False)
+        placing = Placing(run.strategy, place, venues, timezone=run.run_timezone)
+        normalized, changed_alone = _normalize(step, run, placing)
+        if geocoder:
+            addresses = list(filter(None, normalized.columns["address"]))
+            geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
+        staged = _stage(step, run, normalized, changed_alone)
+        _record(step, run, normalized, staged, time.perf_counter() - began)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices%s",
             run.name,
@@ -84,7 +86,6 @@ def _normalize(step: Step, run: Run, placing: Placing) -> tuple[Normalized, Chan
     feed = mirrors.load(step, run.run_feed_id) if run.run_feed_id is not None else None
     if feed is None or run.window_start is None or run.window_end is None:
         raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
-    kind, content = feed
     context = ParseContext(
         window=Window(run.window_start, run.window_end),
         as_of=_present(run),
@@ -101,14 +102,11 @@ def _normalize(step: Step, run: Run, placing: Placing) -> tuple[Normalized, Chan
     )
 
     def read(content: bytes) -> Normalized:
-        return normalize_feed(content, kind=kind, context=context, meaning=meaning)
+        return normalize_feed(content, kind=feed.kind, context=context, meaning=meaning)
 
-    changed_alone = changed.normalize(step, run, content, context, read) if kind == changed.KIND else None
-    normalized = changed_alone.normalized if changed_alone is not None else read(content)
-    found = step.connection.execute(
-        "select validators from calimport.feeds where id = %s", [run.run_feed_id]
-    ).fetchone()
-    suggestions = detecting.notices(found["validators"]) if found else []
+    changed_alone = changed.normalize(step, run, feed.content, context, read) if feed.kind == changed.KIND else None
+    normalized = changed_alone.normalized if changed_alone is not None else read(feed.content)
+    suggestions = detecting.notices(feed.validators)
     return replace(normalized, notices=merge_notices([*suggestions, *normalized.notices])), changed_alone
 
 
@@ -133,21 +131,24 @@ def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed 
             with cursor.copy("copy calimport.staged_uids (run_id, uid) from stdin") as copy:
                 for uid in sorted(normalized.parsed.uids):
                     copy.write_row((run.run_id, uid))
-    staged = len(normalized.lines) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
+    return len(normalized.lines) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
+
+
+def _record(step: Step, run: Run, normalized: Normalized, staged: int, seconds: float) -> None:
     step.run(
         "record_normalize",
         run_id=run.run_id,
         rows_staged=staged,
         quarantined=sum(notice.keeps_uid for notice in normalized.notices),
-        published_from=published_from,
+        published_from=_published_from(run, normalized),
         published_until=normalized.parsed.published_until,
         feed_retention=_retention(run, normalized),
         events_apart=normalized.parsed.events_apart,
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,
+        seconds=round(seconds, 4),
     )
-    return staged
 
 
 def _present(run: Run) -> datetime:

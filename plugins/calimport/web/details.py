@@ -99,9 +99,8 @@ def download_feed(id: Id, person: Writer, recorded: Recording) -> Response:
         found = mirrors.load(step, feed_id["feed_id"]) if feed_id and feed_id["feed_id"] else None
         if found is None:
             raise HTTPException(404, "No feed of this calendar is stored.")
-    kind, content = found
-    headers = {"Content-Disposition": f'attachment; filename="calendar-{id}-{kind}.txt"'}
-    return Response(content, media_type="text/plain; charset=utf-8", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="calendar-{id}-{found.kind}.txt"'}
+    return Response(found.content, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 def document(calendar: Calendar) -> Row:
