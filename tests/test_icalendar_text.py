@@ -40,6 +40,13 @@ def test_every_form_is_the_same_text(form):
     assert decode(FORMS[form]) == TEXT
 
 
+@pytest.mark.parametrize("others", [0, 1, 49, 50, 51, 200])
+def test_control_characters_go_however_many_others_begin_as_they_do(others):
+    spaces = "\xa0" * others
+    given = f"BEGIN:VCALENDAR\nSUMMARY:{spaces}\x85{spaces}\x80\x9f|\xa0\nEND:VCALENDAR\n"
+    assert decode(given.encode()) == f"BEGIN:VCALENDAR\nSUMMARY:{spaces}{spaces}|\xa0\nEND:VCALENDAR\n"
+
+
 @pytest.mark.parametrize(
     ("content", "content_type", "summary"),
     [

@@ -56,7 +56,7 @@ _C0: Final = bytes(set(range(32)) - set(b"\t\n\r")) + b"\x7f"
 _LONE_RETURN: Final = re.compile(rb"\r[^\n]")
 #: C1 controls, which mean nothing in any, as UTF-8; and how each begins, which is found faster.
 _C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
-_BEGIN_OF_C1: Final = 0xC2
+_BEGIN_OF_C1, _BEHIND_C1, _FEW = 0xC2, 0xA0, 50
 #: Byte order marks: each of several files that a script joins brings its own, some encoded twice. Each has a byte that
 #: few texts have.
 _MARKS: Final = {0xEF: "\ufeff".encode(), 0xAF: "\u00ef\u00bb\u00bf".encode()}
@@ -174,9 +174,21 @@ def _clean(lines: bytes) -> bytes:
         for byte, mark in _MARKS.items():
             if byte in lines:
                 lines = lines.replace(mark, b"")
-        if _BEGIN_OF_C1 in lines:
+        if _may_have_c1(lines):
             lines = _C1.sub(b"", lines)
     return lines
+
+
+def _may_have_c1(lines: bytes) -> bool:
+    """No where each character that begins as they do, of which most texts have few, is another."""
+    at = -1
+    for _ in range(_FEW):
+        at = lines.find(_BEGIN_OF_C1, at + 1)
+        if at < 0:
+            return False
+        if lines[at + 1] < _BEHIND_C1:
+            return True
+    return True
 
 
 def _pieces(content: bytes, end: bytes) -> Iterator[bytes]:
