@@ -54,9 +54,8 @@ def said(given: _Properties, color: str | None) -> dict[str, Any]:
 class Saying:
     """:func:`said` for all events of one shape: which line says what is found out once."""
 
-    def __init__(self, shape: Shape, color: str | None) -> None:
-        self._color = color
-        self._without = said({}, color)
+    def __init__(self, shape: Shape) -> None:
+        self._without = said({}, None)
         #: Column, line, where its value begins, and how it is read: of texts as by :func:`_meant`.
         self._texts: list[tuple[str, int, int]] = []
         self._values: list[tuple[str, int, int, Callable[[str], Any]]] = []
@@ -78,7 +77,7 @@ class Saying:
             else:
                 self._values.append((column, at, shape.begins[at], read_value))
 
-    def row(self, block: Block) -> dict[str, Any]:
+    def row(self, block: Block, color: str | None) -> dict[str, Any]:
         """The columns that follow from what an event of this shape says."""
         found, lines = self._without.copy(), block.lines
         for column, number, begin in self._texts:
@@ -92,7 +91,7 @@ class Saying:
                 given.setdefault(name, []).append(Property(name, parameters, lines[number][begin:]))
             for column, read_lines in self._of_lines:
                 found[column] = read_lines(given)
-        found["color"] = found["color"] or self._color
+        found["color"] = found["color"] or color
         return found
 
 

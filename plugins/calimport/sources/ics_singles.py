@@ -76,7 +76,7 @@ class Singles:
             plan = self._plans[id(shape)]
         except KeyError:
             make = _known_plan if shape.is_short else _plan
-            plan = self._plans[id(shape)] = make(shape, self._color)
+            plan = self._plans[id(shape)] = make(shape)
         if plan is None:
             return None
         lines = plan.of_time(block.lines)
@@ -90,7 +90,7 @@ class Singles:
         start, end = times["start_at"], times["end_at"]
         if not is_near:
             return Single(None, start, end)
-        row = plan.saying.row(block)
+        row = plan.saying.row(block, self._color)
         row.update(times)
         row["uid"] = uid
         if block.alarms:
@@ -124,12 +124,12 @@ class Singles:
         return _When(columns | NO_ALARMS, is_near)
 
 
-def _plan(shape: Shape, color: str | None) -> _Plan | None:
+def _plan(shape: Shape) -> _Plan | None:
     first = shape.first
     if "DTSTART" not in first or not first.keys().isdisjoint(_OF_SERIES):
         return None
     numbers = tuple(first[name] for name in _OF_TIME if name in first)
-    return _Plan(Saying(shape, color), itemgetter(*numbers), numbers)
+    return _Plan(Saying(shape), itemgetter(*numbers), numbers)
 
 
 #: The same for all feeds of one program.

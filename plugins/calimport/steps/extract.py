@@ -155,7 +155,7 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
         feed_timezone = run.feed_timezone
     zone = run.timezone or feed_timezone or "UTC"
     window = feed.window or request.window.resolve(zone)
-    # Where nothing came and nothing has changed, nothing is written yet.
+    # Where no feed came there is none to store, and what is recorded stands for itself.
     with step.connection.transaction() if feed.content is not None else nullcontext():
         stored = mirrors.store(step, run, kind, feed, feed_timezone)
         found = fingerprint(run, step.settings, stored.meaning_hash, window, zone)
