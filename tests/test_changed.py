@@ -200,6 +200,31 @@ def test_what_is_rewritten_at_every_request_is_no_change():
     assert found.after.count(b"BEGIN:VEVENT") == found.before.count(b"BEGIN:VEVENT") == 1
 
 
+@pytest.mark.parametrize("changed", [["1"], ["1", "12"], ["1", "12", "123", "2", "3", "4"]], ids=len)
+def test_all_components_of_a_uid_are_found_where_other_uids_begin_with_it(changed):
+    uids = ["1", "12", "123", *map(str, range(2, 10)), *map(str, range(20, 100))]
+    events = {uid: event(7, UID=uid) for uid in uids}
+    instances = [override(7, UID=uid) for uid in ("1", "123", "20")]
+    before = feed(*events.values(), *instances)
+    events |= {uid: event(7, UID=uid, SUMMARY="Another title") for uid in changed}
+    after = feed(*events.values(), *instances)
+    found = changes(before, after)
+    assert found.uids == set(changed)
+    components = len(changed) + sum(uid in ("1", "123") for uid in changed)
+    assert found.before.count(b"BEGIN:VEVENT") == found.after.count(b"BEGIN:VEVENT") == components
+    assert found.after.count(b"SUMMARY:Another title") == len(changed)
+
+
+def test_an_event_that_ends_like_another_begins_is_not_taken_for_it():
+    events = [event(number) for number in range(20)]
+    longer = [*events]
+    longer[5] = event(5) + "\nX-MORE:1"
+    for before, after in ((events, longer), (longer, events)):
+        found = changes(feed(*before), feed(*after))
+        assert found.uids == {"event-5@test"}
+        assert (b"X-MORE" in found.before, b"X-MORE" in found.after) == (before is longer, after is longer)
+
+
 @pytest.mark.parametrize("seed", range(300))
 def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed):
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
