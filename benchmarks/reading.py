@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from benchmarks import feeds
-from calimport.icalendar_text import clean, meaning_hash
+from calimport.icalendar_text import clean, meaning_hash, received
 from calimport.normalizing import Meaning, normalize
 from calimport.rfc5545.content_lines import read
 from calimport.rfc5545.series import expand
@@ -48,10 +48,10 @@ def changed_alone(before: bytes, after: bytes, window: Window, *, times: int = 5
 
     That the events of the version before stand apart is known, as it is after each import.
     """
-    stored = compressed(clean(before))
+    stored = compressed(received(before))
 
     def once() -> None:
-        content = clean(after)
+        content = received(after)
         meaning_hash(content)
         known = context(content, window)
         found = changes(decompressed(stored), content, apart=True)
@@ -65,11 +65,11 @@ def changed_alone(before: bytes, after: bytes, window: Window, *, times: int = 5
 
 def stored_and_loaded(content: bytes, *, times: int = 5) -> float:
     """Seconds for what is done to a feed besides, so that it can be read again: its hash, compressed, decompressed."""
-    cleaned = clean(content)
+    kept = received(content)
 
     def once() -> None:
-        sha256(cleaned)
-        decompressed(compressed(cleaned))
+        sha256(kept)
+        decompressed(compressed(kept))
 
     return min(timed(once) for _ in range(times))
 
@@ -118,10 +118,10 @@ def context(content: bytes, window: Window) -> ParseContext:
 
 def _to_lines(content: bytes, window: Window, blocks: bool) -> Measured:
     began = time.process_time()
-    cleaned = clean(content)
-    meaning_hash(cleaned)
-    known = replace(context(cleaned, window), blocks=blocks)
-    found = normalize(cleaned, kind="ics", context=known, meaning=Meaning())
+    kept = received(content)
+    meaning_hash(kept)
+    known = replace(context(kept, window), blocks=blocks)
+    found = normalize(kept, kind="ics", context=known, meaning=Meaning())
     "".join(f"1\t{line}\n" for line in found.lines).encode()
     seconds = time.process_time() - began
     return Measured(seconds, found.parsed.components, len(found.lines), found.parsed.read_by_reference)

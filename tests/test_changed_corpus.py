@@ -13,7 +13,7 @@ import pytest
 
 from calimport import clusters
 from calimport.errors import CalimportError
-from calimport.icalendar_text import clean
+from calimport.icalendar_text import clean, has_crlf, received
 from calimport.steps import changed
 from tests.web import Reply
 
@@ -23,25 +23,27 @@ WILD = Path(__file__).parents[2] / "shared" / "feeds"
 NOW = datetime(2026, 1, 14, 12, tzinfo=UTC)
 #: So many that one of them is less than a fifth of any feed.
 MORE = 12
-WILD_ONLY = pytest.param(WILD, 15, marks=pytest.mark.skipif(not WILD.is_dir(), reason="the folder is not here"))
+WITH_WILD = pytest.mark.skipif(not WILD.is_dir(), reason="the folder is not here")
 
 
 def with_more(content: bytes, title: str) -> bytes:
-    """The feed with further events before its end, the last of this title."""
+    """The feed with further events before its end, the last of this title; their lines end as its first one."""
     at = content.rfind(b"END:VCALENDAR")
     events = "".join(
         f"BEGIN:VEVENT\nUID:further-{number}@test\nDTSTAMP:20260101T000000Z\nDTSTART:202601{10 + number}T100000Z\n"
         f"DURATION:PT1H\nSUMMARY:{'Further' if number < MORE - 1 else title}\nEND:VEVENT\n"
         for number in range(MORE)
     )
+    events = events.replace("\n", "\r\n") if has_crlf(content) else events
     return content[:at] + events.encode() + content[at:]
 
 
-def versions(folder: Path) -> Iterator[tuple[str, bytes, bytes]]:
+def versions(folder: Path, form: str) -> Iterator[tuple[str, bytes, bytes]]:
     """Each feed's name, it, and how it is later."""
     for path in sorted(folder.glob("*.ics")):
         try:
-            content = clean(path.read_bytes())
+            came = path.read_bytes()
+            content = received(came) if form == "as it came" else clean(came)
         except CalimportError:
             continue  # refused before anything is read
         if b"END:VCALENDAR" in content:
@@ -68,8 +70,9 @@ def outcome(importer, calendar: str) -> list[object]:
     return [importer.connection.execute(query, [calendar]).fetchall() for query in OUTCOME]
 
 
-@pytest.mark.parametrize(("folder", "at_least"), [pytest.param(CORPUS, 500), WILD_ONLY])
-def test_the_next_import_of_every_feed_is_as_if_all_of_it_were_read(importer, web, monkeypatch, folder, at_least):
+@pytest.mark.parametrize("form", ["as it came", "cleaned"])
+@pytest.mark.parametrize(("folder", "at_least"), [pytest.param(CORPUS, 500), pytest.param(WILD, 15, marks=WITH_WILD)])
+def test_the_next_import_of_every_feed_is_as_if_all_of_it_were_read(importer, web, monkeypatch, folder, at_least, form):
     read_in_part = set()
     normalize = changed.normalize
 
@@ -82,7 +85,7 @@ def test_the_next_import_of_every_feed_is_as_if_all_of_it_were_read(importer, we
     monkeypatch.setattr(changed, "normalize", of_half)
     # Half of the feeds have an event of the UID "a": duplicates are another matter, and take minutes here.
     monkeypatch.setattr(clusters, "refresh", lambda connection: 0)
-    feeds = list(versions(folder))
+    feeds = list(versions(folder, form))
     importer.now = NOW
     for name, before, _ in feeds:
         for way in ("changed", "whole"):

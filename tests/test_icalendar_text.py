@@ -9,7 +9,7 @@ import pytest
 
 from calimport import icalendar_text
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTruncated, FeedUnparsable
-from calimport.icalendar_text import clean, decode, meaning_hash
+from calimport.icalendar_text import clean, decode, meaning_hash, received, without_volatile
 
 TEXT = "BEGIN:VCALENDAR\nSUMMARY:Žižkov – Café 😀\nEND:VCALENDAR\n"
 CRLF = TEXT.replace("\n", "\r\n")
@@ -38,6 +38,14 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_the_same_text(form):
     assert decode(FORMS[form]) == TEXT
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_feed_is_stored_as_it_came_where_it_is_one_calendar_in_utf_8(form):
+    as_it_came = form in ("LF", "CRLF", "control characters")
+    stored = received(FORMS[form])
+    assert stored == (FORMS[form] if as_it_came else TEXT.encode())
+    assert decode(stored) == TEXT
 
 
 @pytest.mark.parametrize("others", [0, 1, 49, 50, 51, 200])
@@ -110,6 +118,14 @@ def test_what_stands_around_a_calendar_does_no_harm(content, lines):
 def test_what_is_no_whole_calendar_is_refused(content, error):
     with pytest.raises(error):
         decode(content)
+    with pytest.raises(error):
+        received(content)
+
+
+def test_a_calendar_that_control_characters_hide_is_found_when_it_is_read():
+    hidden = b"BEGIN:VCALENDAR\nBEGIN:VCAL\0ENDAR\nEND:VCALENDAR\n"
+    with pytest.raises(FeedTruncated):
+        decode(received(hidden))
 
 
 @pytest.mark.parametrize(
@@ -129,20 +145,53 @@ def test_much_of_a_kind_is_refused_as_little_of_it(content):
         decode(content)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 @pytest.mark.parametrize(
     ("text", "same"),
     [
         ("A:1\nDTSTAMP:1\n 2\n\t3\nB:2\n", True),
-        ("DTSTAMP;X=1:1\nA:1\nlast-modified:2\nB:2\nCREATED:1", True),
-        ("A:1\nB:2\n", True),
+        ("A:1\nDTSTAMP;X=1:1\nlast-modified:2\n 3\nCREATED:1\nB:2", True),
+        ("A:1\nB:2\n", False),
         ("A:1\nDTSTAMP:1\nB:2\n C:3\n", False),
         ("A:1\nCREATEDX:1\nB:2\n", False),
         ("A:1\nDTSTAMP:1\n DTSTART:2\nB:2\n", False),
+        ("A:1\nDTSTAMP:1\n 2\n DTSTART:2\nB:2\n", False),
+        ("A:1\nDTSTAMP:1\rC:3\nB:2\n", False),
+        ("A:1\nDTSTAMP:1\n 2\rC:3\nB:2\n", False),
     ],
 )
-def test_the_meaning_leaves_out_what_is_rewritten_at_every_request(text, same):
-    first, second = (one.encode() for one in (text.rstrip("\n"), "A:1\nB:2"))
+def test_the_meaning_leaves_out_what_is_rewritten_at_every_request(text, same, line_end):
+    first, second = (f"{one}\n".replace("\n", line_end).encode() for one in (text.strip(), "A:1\nDTSTAMP:0\nB:2"))
     assert (meaning_hash(first) == meaning_hash(second)) is same
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n", "\n\t"])
+def test_a_stamp_before_the_fold_of_another_line_is_no_stamp_alone(blank):
+    fold = f"A:1\nDTSTAMP:1{blank}\n B:2\n"
+    # Without it, B is part of A.
+    assert meaning_hash(fold.encode()) != meaning_hash(fold.replace("\nDTSTAMP:1", "").encode())
+
+
+def test_what_is_left_of_a_feed_without_stamps_has_its_ends_of_lines():
+    calendar = b"BEGIN:VCALENDAR\r\nDTSTAMP:1%bA:1\r\nEND:VCALENDAR\r\n"
+    even, other = (calendar % line_end for line_end in (b"\r\n", b"\n"))
+    assert without_volatile(even)(even).count(b"\r\n") == 3
+    assert without_volatile(other)(other) == other
+    assert meaning_hash(even) == meaning_hash(other)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_feeds_of_one_meaning_as_they_came_are_of_one_meaning_as_they_are_cleaned(seed):
+    """What was not seen to change where a feed is hashed as it came would not be seen at all."""
+    chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
+    bits = (*BITS, b"\r\nDTSTAMP:2", b"\nDTSTAMP:3", b"\rDTSTAMP:4", b"\r\n 2:3", b"\r\n\r\n")
+    bits = tuple(bit for bit in bits if bit != b"\xe9")
+    meanings: dict[bytes, bytes] = {}
+    for _ in range(300):
+        body = b"".join(chance.choices(bits, k=chance.randrange(6)))
+        came = b"BEGIN:VCALENDAR\r\nA:1\r\n%b\r\nEND:VCALENDAR\r\n" % body
+        cleaned = meaning_hash(clean(came))
+        assert meanings.setdefault(meaning_hash(received(came)), cleaned) == cleaned
 
 
 #: What pieces are cut at, and what they might tear apart.

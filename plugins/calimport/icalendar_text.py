@@ -6,12 +6,13 @@ import codecs
 import hashlib
 import re
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from calimport.errors import FeedEmpty, FeedIsWebPage, FeedTooLarge, FeedTruncated, FeedUnparsable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _GZIP: Final = b"\x1f\x8b"
 _FOLD: Final = r"(?:\n[ \t])?+"
@@ -43,12 +44,18 @@ _UTF_8: Final = re.compile(  # RFC 3629, 4
 #: Each starts with its byte order mark or, without one, has its first letters in these bytes.
 _WIDE: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 _WHERE_TEXT_BEGINS: Final = 4096
-#: Rewritten at every request by Google, Meetup and others (RFC 5545, 3.8.7): no part of what a feed says. A folded line
-#: with a colon is left: a space too many may have made it one (``repairs.hidden_lines``). To ignore
-#: case takes a quarter longer.
-VOLATILE: Final = re.compile(
-    rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED|dtstamp|last-modified|created)[:;][^\n]*+(?:\n[ \t][^\n:]*+(?![^\n]))*+"
-)
+#: Rewritten at every request by Google, Meetup and others (RFC 5545, 3.8.7): no part of what a feed says. A fold with a
+#: colon is one: a space too many may have made it a fold (``repairs.hidden_lines``). A line with a lone CR is left,
+#: since that ends a line too. To ignore case takes a quarter longer.
+_NAMES: Final = rb"\n(?:DTSTAMP|LAST-MODIFIED|CREATED|dtstamp|last-modified|created)[:;]"
+_LINES: Final = [
+    rb"%b[^\r\n]*+%b(?:\n[ \t][^\r\n:]*+%b)*+" % (_NAMES, line_end, line_end)
+    for line_end in (rb"(?:\r(?=\n)|(?![^\n]))", rb"\r(?=\n)")
+]
+#: Not simply repeated: what begins with one byte is searched for by it.
+_VOLATILE, _VOLATILE_CRLF = (re.compile(rb"%b(?:%b)*+" % (line, line)) for line in _LINES)
+#: Where they were: what follows may be a fold, or have no name, and then it is part of the line before.
+_WHERE_THEY_WERE: Final = b"\n\0"
 #: A line takes memory however short it is; those of real feeds have 30 bytes and more.
 MOST_LINES: Final = 5_000_000
 #: C0 controls but tab, newline and return are not allowed in content lines (RFC 5545, 3.1).
@@ -67,6 +74,19 @@ _AT_ONCE: Final = 32 * 1024
 def decode(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> str:
     """The text of a feed: that of :func:`clean`."""
     return clean(content, content_type=content_type, max_bytes=max_bytes).decode()
+
+
+def received(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> bytes:
+    """A feed as it is stored, to be read by :func:`clean`: as it came, or what that makes of it.
+
+    As it came where it is one calendar in UTF-8 from its first line to its last, as nearly all feeds are: to clean all
+    of a feed in which little has changed takes longer than to read that.
+
+    :raises CalimportError: as :func:`clean`.
+    """
+    if _is_plain(content) and not _has_too_many_lines(content) and _is_utf_8(content):
+        return content
+    return clean(content, content_type=content_type, max_bytes=max_bytes)
 
 
 def clean(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024 * 1024) -> bytes:
@@ -90,10 +110,10 @@ def clean(content: bytes, *, content_type: str = "", max_bytes: int = 128 * 1024
         encoding, start = wide
         content = content[start:].decode(encoding, errors="replace").encode()
     try:
-        content = _cleaned(content)
+        content = clean_lines(content)
     except UnicodeDecodeError:
-        content = _cleaned(_to_utf_8(content, content_type))
-    if len(content) > MOST_LINES and content.count(b"\n") > MOST_LINES:
+        content = clean_lines(_to_utf_8(content, content_type))
+    if _has_too_many_lines(content):
         raise FeedTooLarge(detail=f"over {MOST_LINES} lines")
     return content if _is_plain(content) else _whole(content.decode(), content_type).encode()
 
@@ -115,12 +135,12 @@ def _whole(text: str, content_type: str) -> str:
 
 
 def meaning_hash(content: bytes) -> bytes:
-    """SHA-256 of a feed, as :func:`clean` leaves it, without the lines that producers rewrite at every request."""
+    """SHA-256 of a feed, as :func:`received` leaves it, without the lines that producers rewrite at every request."""
     # What is rewritten begins with the end of a line; before the first one there is none.
     first, *others = _pieces(content, b"\nBEGIN:VEVENT")
-    said = hashlib.sha256(VOLATILE.sub(b"", b"\n" + first)[1:])
+    said = hashlib.sha256(_VOLATILE.sub(_WHERE_THEY_WERE, b"\n" + first)[1:])
     for piece in others:
-        said.update(VOLATILE.sub(b"", piece))
+        said.update(_VOLATILE.sub(_WHERE_THEY_WERE, piece))
     said.update(b"\n")
     return said.digest()
 
@@ -131,13 +151,30 @@ def _holds_events(text: str) -> bool:
     return 0 < begins == ends
 
 
+def without_volatile(feed: bytes) -> Callable[[bytes], bytes]:
+    """What leaves of lines of this feed what they say, without those that producers rewrite at every request.
+
+    Where its lines end with CRLF, none that ends otherwise is taken away: what is left ends as before.
+    """
+    return partial((_VOLATILE_CRLF if has_crlf(feed) else _VOLATILE).sub, _WHERE_THEY_WERE)
+
+
+def has_crlf(content: bytes) -> bool:
+    """Whether the lines of a feed end with CRLF, by its first one."""
+    return content.startswith(b"BEGIN:VCALENDAR\r\n")
+
+
 def _is_plain(content: bytes) -> bool:
     """If it is one calendar from its first line to its last, as nearly all feeds are: then nothing is searched."""
     return (
-        content.startswith(b"BEGIN:VCALENDAR\n")
-        and content.endswith((b"\nEND:VCALENDAR", b"\nEND:VCALENDAR\n"))
+        content.startswith((b"BEGIN:VCALENDAR\n", b"BEGIN:VCALENDAR\r\n"))
+        and content.endswith((b"\nEND:VCALENDAR", b"\nEND:VCALENDAR\n", b"\nEND:VCALENDAR\r\n"))
         and content.count(b"VCALENDAR") == 2
     )
+
+
+def _has_too_many_lines(content: bytes) -> bool:
+    return len(content) > MOST_LINES and content.count(b"\n") > MOST_LINES
 
 
 def _gunzip(content: bytes, max_bytes: int) -> bytes:
@@ -153,7 +190,11 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
     return inflated
 
 
-def _cleaned(content: bytes) -> bytes:
+def clean_lines(content: bytes) -> bytes:
+    """Lines as :func:`clean` leaves them, whatever they say.
+
+    :raises UnicodeDecodeError: it is no UTF-8.
+    """
     return b"".join(map(_clean, _pieces(content, b"\n")))
 
 
@@ -211,7 +252,9 @@ def _to_utf_8(content: bytes, content_type: str) -> bytes:
 
 def _is_utf_8(content: bytes) -> bool:
     try:
-        content.decode()
+        for piece in _pieces(content, b"\n"):
+            if not piece.isascii():
+                piece.decode()
     except UnicodeDecodeError:
         return False
     return True

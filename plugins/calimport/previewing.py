@@ -228,7 +228,7 @@ def _read(path: Path, settings: Settings) -> Feed:
 
     :raises CalimportError: it cannot be read, or is no calendar.
     """
-    from calimport.icalendar_text import clean
+    from calimport.icalendar_text import received
     from calimport.sources.ics import feed_timezone
 
     try:
@@ -238,7 +238,7 @@ def _read(path: Path, settings: Settings) -> Feed:
         raise ConfigurationError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
     if len(content) > settings.max_bytes:
         raise FeedTooLarge(detail=f"over {settings.max_bytes} bytes")
-    content = clean(content, max_bytes=settings.max_decompressed_bytes)
+    content = received(content, max_bytes=settings.max_decompressed_bytes)
     return Feed(content, None, timezone=feed_timezone(content))
 
 

@@ -10,7 +10,6 @@ which a feed has a few, since one program wrote it. A VEVENT that is not clean i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
@@ -20,10 +19,9 @@ from typing import Final, NamedTuple
 from calimport.rfc5545 import repairs
 from calimport.rfc5545.components import Component, Property
 from calimport.rfc5545.content_lines import read
+from calimport.rfc5545.cuts import LF
 from calimport.rfc5545.property_names import ADDRESSED, DATED, DATING, KNOWN, SINGLE
 
-BEGIN: Final = b"\nBEGIN:VEVENT"
-_END: Final = b"\nEND:VEVENT"
 ALARM: Final = "\nBEGIN:VALARM\n"
 ALARM_END: Final = "\nEND:VALARM"
 #: What the reference looks for in the whole text before it reads lines.
@@ -159,56 +157,24 @@ def parts(content: bytes) -> Parts | None:
     # To look for its first byte alone takes a fiftieth of the time.
     if _MARK[0] in content and _MARK in content:
         return None
-    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(_END):
+    if content.rfind(b"\nEND:VCALENDAR") < content.rfind(LF.end):
         return None
-    found = pieces(content)
+    found = LF.pieces(content)
     if content.count(b"VEVENT") != 2 * (len(found) - 1):
         return None
     around, bodies = [found[0]], []
     for piece in found[1:]:
         if piece[:1] != b"\n":
             return None
-        if piece.endswith(_END):
-            bodies.append(piece[: -len(_END)])
+        if piece.endswith(LF.end):
+            bodies.append(piece[: -len(LF.end)])
             continue
-        body, end, rest = piece.rpartition(_END)
+        body, end, rest = piece.rpartition(LF.end)
         if not end or _BETWEEN.fullmatch(rest) is None:
             return None
         bodies.append(body)
         around.append(rest)
     return Parts(around, bodies, found)
-
-
-def pieces(content: bytes) -> list[bytes]:
-    """The feed, cut at each BEGIN:VEVENT."""
-    return content.split(BEGIN)
-
-
-def piece_at(content: bytes, start: int) -> bytes:
-    """The piece of these that begins there."""
-    end = content.find(BEGIN, start)
-    return content[start:end] if end >= 0 else content[start:]
-
-
-def around(pieces: list[bytes]) -> list[bytes]:
-    """What is before the first event, and behind others, where there is anything."""
-    return [pieces[0], *(behind(piece) for piece in pieces[1:] if not piece.endswith(_END))]
-
-
-def behind(piece: bytes) -> bytes:
-    """What is behind the event of this piece."""
-    return b"" if piece.endswith(_END) else piece.rpartition(_END)[2]
-
-
-def ends_a_calendar(piece: bytes) -> bool:
-    """Whether the calendar ends behind the event of this piece, or in what is no event."""
-    return b"\nEND:VCALENDAR" in behind(piece)
-
-
-def joined(around: list[bytes], pieces: Iterable[bytes]) -> bytes:
-    """A feed of the events of these pieces, within what is around all."""
-    events = b"".join(BEGIN + piece.rpartition(_END)[0] + _END for piece in pieces)
-    return around[0] + events + b"".join(around[1:])
 
 
 @lru_cache(maxsize=32)

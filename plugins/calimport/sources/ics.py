@@ -10,7 +10,7 @@ from calimport.authorization import Auth
 from calimport.connections import read_connection
 from calimport.errors import CredentialsMissing
 from calimport.freshness import fresh_for
-from calimport.icalendar_text import clean, meaning_hash
+from calimport.icalendar_text import clean, clean_lines, meaning_hash, received
 from calimport.sources.base import Feed, FetchRequest, Notice, ParseContext, Parsed
 from calimport.zones import Zone, feed_zone
 
@@ -45,7 +45,7 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     raise_for_status(response)
     if response.status == 304:
         return Feed(None, None, validators=dict(request.validators), fresh_for=fresh_for(response.headers))
-    content = clean(
+    content = received(
         response.content,
         content_type=response.headers.get("content-type", ""),
         max_bytes=http.settings.max_decompressed_bytes,
@@ -63,15 +63,19 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
 def parse(feed: bytes, context: ParseContext) -> Parsed:
     """The occurrences in the window. An event that cannot be understood becomes a notice; the others stand.
 
+    :param feed: as it came, or as :func:`calimport.icalendar_text.clean` leaves it.
+    :raises CalimportError: as that, where control characters hid what is wrong with it.
     :raises FeedUnparsable: not even the calendar around the events can be read.
     """
     # A task that only fetches needs none of these.
     from calimport.rfc5545.blocks import layout
     from calimport.rfc5545.content_lines import read
+    from calimport.rfc5545.cuts import Cuts
     from calimport.sources.ics_columns import first
     from calimport.sources.ics_reading import blocks_by_uid, cancels, damage
 
     notices = []
+    came, feed = feed, clean(feed)
     own = _own_zone(feed)
     if own and own.notice and own.name == context.timezone:
         notices.append(Notice("timezone_guessed", own.notice))
@@ -79,7 +83,8 @@ def parse(feed: bytes, context: ParseContext) -> Parsed:
     if found is not None and not cancels(found.calendar):
         color = first([found.calendar], *_COLORS)
         if (groups := blocks_by_uid(found, context, color)) is not None:
-            return replace(_parsed([found.calendar], groups, context, notices, color), events_apart=True)
+            parsed = _parsed([found.calendar], groups, context, notices, color)
+            return replace(parsed, events_apart=Cuts.of(came).finds(came, len(found.events)))
     calendars = read(feed.decode())
     parsed = parse_calendars(calendars, context, [*damage(calendars), *notices])
     return replace(parsed, events_apart=False if context.blocks else None)
@@ -175,10 +180,12 @@ def feed_timezone(content: bytes) -> str | None:
 def _own_zone(feed: bytes) -> Zone | None:
     """As :func:`calimport.zones.feed_zone`; the events are looked at only where the lines before them say nothing."""
     events = feed.find(b"BEGIN:VEVENT")
-    if events < 0:
-        return feed_zone(feed.decode())
-    found = feed_zone(feed[:events].decode())
-    return feed_zone(feed.decode()) if found is None and feed.find(b"\nX-WR-TIMEZONE", events) >= 0 else found
+    found = _zone_in(feed[:events] if events >= 0 else feed)
+    return _zone_in(feed) if found is None and feed.find(b"\nX-WR-TIMEZONE", max(events, 0)) >= 0 else found
+
+
+def _zone_in(lines: bytes) -> Zone | None:
+    return feed_zone(clean_lines(lines).decode())
 
 
 def address(request: FetchRequest) -> tuple[str, Auth | None]:

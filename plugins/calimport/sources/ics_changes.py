@@ -7,14 +7,16 @@ producers rewrite at every request.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from calimport.icalendar_text import VOLATILE
+from calimport.icalendar_text import clean, has_crlf, without_volatile
 from calimport.rfc5545 import blocks
+from calimport.rfc5545.cuts import Cuts
 
 #: Nearly all write it so; with a parameter or a fold, all of the feed is read.
 _PLAIN: Final = b"UID:"
-_UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_UID: Final = re.compile(rb"\n(UID[:;][^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
 #: To look for so many lines takes less time than to find all.
@@ -38,15 +40,16 @@ class Changes(NamedTuple):
 def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | None:
     """What differs between two versions of a feed; None where all of it has to be read.
 
-    :param before: an earlier version, as :func:`calimport.icalendar_text.clean` leaves it; ``after``: the later one.
+    :param before: an earlier version, as :func:`calimport.icalendar_text.received` leaves it; ``after``: the later one.
     :param apart: it is known that ``before`` is laid out so that each VEVENT can be read by itself.
     """
-    if not apart and blocks.parts(before) is None:
+    if has_crlf(before) != has_crlf(after) or not (apart or _is_apart(before)):
         return None
-    new = blocks.pieces(after)
-    if not blocks.ends_a_calendar(new[-1]):
+    cuts, said = Cuts.of(after), without_volatile(after)
+    new = cuts.pieces(after)
+    if not cuts.ends_a_calendar(new[-1]):
         return None
-    differing = _in_place(before, new) or _apart(blocks.pieces(before), new)
+    differing = _in_place(before, new, cuts, said) or _apart(cuts.pieces(before), new, cuts, said)
     if differing is None:
         return None
     lines: set[bytes] = set()
@@ -59,36 +62,42 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     places = _places(lines, after)
     if len(places) > sum(len(_uid_lines(piece)) for piece in differing.come):
         # Other components of the same UIDs stand in both.
-        differing = _Differing(_events_at(_places(lines, before), before), _events_at(places, after))
+        differing = _Differing(_events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts))
     uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
-    around = blocks.around(new)
-    gone, come = (blocks.joined(around, pieces) for pieces in differing)
+    around = cuts.around(new)
+    gone, come = (cuts.joined(around, pieces) for pieces in differing)
     return Changes(gone, come, uids, len(new) - 1)
 
 
+def _is_apart(feed: bytes) -> bool:
+    found = blocks.parts(clean(feed))
+    return found is not None and Cuts.of(feed).finds(feed, len(found.bodies))
+
+
 class _Differing(NamedTuple):
-    """Events of the version before and of the one after, in their order, as :func:`blocks.pieces` has them."""
+    """Events of the version before and of the one after, in their order, as :meth:`Cuts.pieces` has them."""
 
     gone: list[bytes]
     come: list[bytes]
 
 
-def _in_place(before: bytes, new: list[bytes]) -> _Differing | None:
+def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
     """The events that differ from those at their places in more than what is rewritten.
 
     None where they are many, or more than events differs.
     """
     found = _Differing([], [])
-    at, between = 0, len(blocks.BEGIN)
+    begin = cuts.begin
+    at, between = 0, len(begin)
     for piece in new:
         end = at + len(piece)
-        if before.startswith(piece, at) and (before.startswith(blocks.BEGIN, end) or end == len(before)):
+        if before.startswith(piece, at) and (before.startswith(begin, end) or end == len(before)):
             at = end + between
             continue
-        one = blocks.piece_at(before, at)
-        if piece is new[0] or blocks.behind(one) != blocks.behind(piece):
+        one = cuts.piece_at(before, at)
+        if piece is new[0] or cuts.behind(one) != cuts.behind(piece):
             return None
-        if VOLATILE.sub(b"", one) != VOLATILE.sub(b"", piece):
+        if said(one) != said(piece):
             found.gone.append(one)
             found.come.append(piece)
             if 2 * len(found.come) > _most(new):
@@ -97,11 +106,11 @@ def _in_place(before: bytes, new: list[bytes]) -> _Differing | None:
     return found if at == len(before) + between else None
 
 
-def _apart(old: list[bytes], new: list[bytes]) -> _Differing | None:
+def _apart(old: list[bytes], new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
     """The events that only one version has."""
-    if blocks.around(old) != blocks.around(new):
+    if cuts.around(old) != cuts.around(new):
         return None
-    return _moved(old, new, old, new) or _moved(old, new, _said(old), _said(new))
+    return _moved(old, new, old, new) or _moved(old, new, list(map(said, old)), list(map(said, new)))
 
 
 def _moved(old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes]) -> _Differing | None:
@@ -117,11 +126,6 @@ def _moved(old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: 
 
 def _most(pieces: list[bytes]) -> float:
     return _LARGEST_SHARE * (len(pieces) - 1)
-
-
-def _said(pieces: list[bytes]) -> list[bytes]:
-    """Without what is rewritten at every request."""
-    return [VOLATILE.sub(b"", piece) for piece in pieces]
 
 
 def _uid_lines(text: bytes) -> list[bytes]:
@@ -142,7 +146,7 @@ def _places(lines: set[bytes], feed: bytes) -> list[int]:
     return sorted(places)
 
 
-def _events_at(places: list[int], feed: bytes) -> list[bytes]:
-    begins = dict.fromkeys(feed.rfind(blocks.BEGIN, 0, place) for place in places)
+def _events_at(places: list[int], feed: bytes, cuts: Cuts) -> list[bytes]:
+    begins = dict.fromkeys(feed.rfind(cuts.begin, 0, place) for place in places)
     # What is before all events is none.
-    return [blocks.piece_at(feed, begin + len(blocks.BEGIN)) for begin in begins if begin >= 0]
+    return [cuts.piece_at(feed, begin + len(cuts.begin)) for begin in begins if begin >= 0]
