@@ -73,7 +73,7 @@ def both(importer, web, monkeypatch, line_end):
     for name in ("changed", "whole"):
         importer.add(name, web.url(f"/{name}.ics"))
 
-    def serve(*events: str, **around: str) -> None:
+    def serve(*events: str, line_end: str = line_end, **around: str) -> None:
         for name in ("changed", "whole"):
             web.routes[f"/{name}.ics"] = Reply(ended(feed(*events, **around), line_end))
         importer.run()
@@ -111,6 +111,17 @@ def test_one_changed_event_of_many_is_all_that_is_read(importer, both):
     assert one.uids == {"event-17@test"}
     assert one.components == 40
     assert [row["summary"] for row in one.normalized.rows] == ["Another title"]
+    check_same(importer)
+
+
+def test_in_a_feed_with_odd_ends_of_lines_and_control_characters_one_changed_event_is_all_that_is_read(importer, both):
+    serve, taken = both
+    oddities = {5: "a\x0bb", 6: "a\\n\r c", 7: "\ufeffa\x85b", 8: "c\r\n d"}
+    events = [event(number, DESCRIPTION=oddities.get(number, "e")) for number in range(40)]
+    serve(*events)
+    events[6] = event(6, SUMMARY="Another title", DESCRIPTION="a\x0bb\r c")
+    serve(*events)
+    assert [one.uids for one in taken] == [{"event-6@test"}]
     check_same(importer)
 
 
@@ -164,6 +175,19 @@ def test_where_more_than_events_of_their_own_may_change_everything_is_read(impor
     check_same(importer)
     told = {notice.code for one in taken for notice in one.normalized.notices}
     assert "event_unreadable" not in told
+
+
+def test_where_lines_end_otherwise_than_before_everything_is_read_once(importer, both):
+    """So it is where a feed was stored before feeds were stored as they came."""
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events, line_end="\n")
+    for title, read_in_part in (("first", 0), ("second", 1)):
+        events[17] = event(17, SUMMARY=title)
+        serve(*events, line_end="\r\n")
+        assert len(taken) == read_in_part
+        check_same(importer)
+    assert importer.history()[-1][0] == "update"
 
 
 def test_rows_that_somebody_changed_are_not_taken_for_what_the_feed_said(importer, both):

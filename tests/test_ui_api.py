@@ -303,7 +303,7 @@ def test_a_zone_that_is_none_is_refused(client, connection, zone):
 
 
 def test_the_feed_comes_as_it_was_fetched_and_as_a_file_that_nothing_runs(client, importer, web):
-    content = feed(EVENT.format("<script>alert(1)</script>", 9))
+    content = feed(EVENT.format("<script>alert(1)</script>\x0b", 9)).replace(b"\n", b"\r\n")
     calendar_id = importer.add("Library", web.feed(Reply(content)))
     importer.run("one")
 
