@@ -346,6 +346,14 @@ def test_whether_each_event_can_be_read_by_itself_is_remembered(importer, both):
     check_same(importer)
 
 
+@pytest.mark.parametrize("uid", ["", " ", "\rUID:event-5@test\r", "event-16@test\rX:1", "event-16@test\r b"])
+def test_an_event_whose_uid_may_be_another_is_read_with_all_others(uid, line_end):
+    events = [event(number) for number in range(20)]
+    before = ended(feed(*events), line_end)
+    events[16] = event(16, UID=uid)
+    assert changes(before, ended(feed(*events), line_end)) is None
+
+
 def test_a_calendar_that_says_something_else_of_itself_is_read_as_a_whole():
     events = [event(number) for number in range(20)]
     assert changes(feed(*events), feed(*events, head="X-WR-TIMEZONE:Europe/Paris\n")) is None

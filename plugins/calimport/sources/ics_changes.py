@@ -16,7 +16,7 @@ from calimport.rfc5545.cuts import Cuts
 
 #: Nearly all write it so; with a parameter or a fold, all of the feed is read.
 _PLAIN: Final = b"UID:"
-_UID: Final = re.compile(rb"\n(UID[:;][^\r\n]*+(?:\r?\n[ \t][^\r\n]*+)*+)")
+_UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
 #: To look for so many lines takes less time than to find all.
@@ -56,7 +56,7 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     for piece in (*differing.gone, *differing.come):
         found = _uid_lines(piece)
         # Those of its alarms too: that may be an event too many.
-        if not found or not all(line.startswith(_PLAIN) and b"\n" not in line for line in found):
+        if not found or not all(map(_is_plain, found)):
             return None
         lines.update(found)
     places = _places(lines, after)
@@ -129,19 +129,25 @@ def _most(pieces: list[bytes]) -> float:
 
 
 def _uid_lines(text: bytes) -> list[bytes]:
-    return _UID.findall(text)
+    """The lines of UIDs, each without its end."""
+    return [line.removesuffix(b"\r") for line in _UID.findall(text)]
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether this line with a UID is one, and has one."""
+    return line.startswith(_PLAIN) and bool(line[len(_PLAIN) :].strip()) and b"\n" not in line and b"\r" not in line
 
 
 def _places(lines: set[bytes], feed: bytes) -> list[int]:
     """Where these lines with UIDs stand."""
     if len(lines) > _FEW:
-        return [found.start() for found in _UID.finditer(feed) if found[1] in lines]
+        return [found.start() for found in _UID.finditer(feed) if found[1].removesuffix(b"\r") in lines]
     places = []
     for line in lines:
         at = -1
         while (at := feed.find(b"\n" + line, at + 1)) >= 0:
             # Others begin with it.
-            if (found := _UID.match(feed, at)) and found[1] == line:
+            if (found := _UID.match(feed, at)) and found[1].removesuffix(b"\r") == line:
                 places.append(at)
     return sorted(places)
 
