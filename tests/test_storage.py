@@ -123,7 +123,7 @@ def test_a_first_import_reads_of_the_tables_that_it_fills_only_what_is_the_calen
     """Their statistics are older than they are, so that PostgreSQL takes them for small and would read them whole."""
     tables = ("staged_events", "staged_notices", "staged_uids", "feeds", "feed_contents", "events")
     for table in (*tables, "calendars", "runs"):
-        # Where autovacuum looks meanwhile they are no longer old, and this connection, which does all steps, plans anew.
+        # Where autovacuum looks meanwhile, they are no longer old, and the one connection of all steps plans anew.
         importer.connection.execute(f"alter table calimport.{table} set (autovacuum_enabled = off)")
     for n in range(number):
         importer.add(f"c{n}", web.feed(Reply(feed(*(event(one, f"Talk {n}") for one in range(5)))), path=f"/{n}"))
