@@ -9,7 +9,13 @@ with touched as (
         events.reminders,
         events.reminder_methods
     from calimport.changes as changes
-    inner join calimport.events as events on changes.event_id = events.id
+    -- One by one, by primary key: of changes that were not analyzed yet all seem to be these, and all events would be read.
+    cross join
+        lateral (
+            select events.* from calimport.events as events
+            where events.id = changes.event_id
+            limit 1 -- noqa: AM09
+        ) as events
     where changes.run_id = any(%(run_ids)s::bigint[]) and changes.action <> 'delete'
 ),
 
