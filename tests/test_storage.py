@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 
 from benchmarks import database as bench
 from calimport import copying, database
+from calimport.steps import runs
 from calimport.store import fields
 from calimport.store.filters import conditions
 from calimport.store.tables import shown
@@ -133,6 +135,34 @@ def test_a_first_import_reads_of_the_tables_that_it_fills_only_what_is_the_calen
     after = {table: counted(importer, table) for table in tables}
     read = {table: after[table]["seq_tup_read"] - before[table]["seq_tup_read"] for table in tables}
     assert read == dict.fromkeys(tables, 0)
+
+
+def test_however_many_portions_a_task_has_they_are_planned_for_their_calendars(importer, web, monkeypatch):
+    monkeypatch.setattr(runs, "PORTION", 2)
+    for n in range(32):
+        importer.add(f"c{n}", web.feed(Reply(feed(event(1, f"Talk {n}"))), path=f"/{n}"))
+    importer.settings = replace(importer.settings, max_batches=1)
+    assert importer.run().inserted == 32
+    plans = importer.connection.execute(
+        "select sum(custom_plans) as custom, sum(generic_plans) as generic from pg_prepared_statements"
+        " where statement like '%%complete list of changes%%'"
+    ).fetchone()
+    assert plans["custom"] >= 10
+    assert plans["generic"] == 0
+
+
+def test_events_of_changes_that_were_never_analyzed_are_looked_up_one_by_one(importer):
+    connection = importer.connection
+    connection.execute("alter table calimport.changes set (autovacuum_enabled = off)")
+    ids = bench.fill(connection, 40_000, 100)
+    for begin in range(0, 300, 50):
+        bench.measure(connection, ids[begin : begin + 50])
+    connection.execute("select pg_stat_force_next_flush()")
+    read = "select idx_tup_read as rows from pg_stat_user_indexes where indexrelname = 'events_pkey'"
+    before = connection.execute(read).fetchone()["rows"]
+    bench.measure(connection, ids[300:350])  # 125 changes
+    connection.execute("select pg_stat_force_next_flush()")
+    assert connection.execute(read).fetchone()["rows"] - before < 2000
 
 
 @pytest.mark.parametrize("end", ["end__lt", "end__lte"])

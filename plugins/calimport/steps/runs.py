@@ -25,7 +25,7 @@ PORTION: Final = 250
 PORTION_ROWS: Final = 50_000
 #: For their transaction. What is compared is hashed in memory; a plan of so many parts is slow to compile; what is
 #: known of how full staging is, is old, but no table is ever to be read whole; and a plan for any calendars, which
-#: PostgreSQL would make once it had made ten for given ones, takes twice the time.
+#: PostgreSQL would make once it had made ten for given ones, compares more slowly.
 PORTION_SETTINGS: Final = (
     "set local work_mem = '64MB'; set local jit = off; set local enable_seqscan = off;"
     " set local plan_cache_mode = force_custom_plan"
