@@ -68,7 +68,7 @@ def test_staging_does_not_grow_with_the_runs_that_it_has_seen(importer):
     for run_id in range(50):
         bench.copy(importer.connection, "staged_events", {run_id: rows})
         database.run(importer.connection, "clear_staging", run_ids=[run_id])
-        # As autovacuum does it: after so many dead rows, however large the table was before.
+        # As autovacuum, which is off here, does it: after so many dead rows, however large the table was before.
         importer.connection.execute("vacuum calimport.staged_events")
         sizes.append(importer.one("select pg_total_relation_size('calimport.staged_events')"))
     options = importer.one("select reloptions from pg_class where oid = 'calimport.staged_events'::regclass")
@@ -124,9 +124,6 @@ def test_no_step_of_an_import_reads_all_events(importer, web):
 def test_a_first_import_reads_of_the_tables_that_it_fills_only_what_is_the_calendars_own(importer, web, number):
     """Their statistics are older than they are, so that PostgreSQL takes them for small and would read them whole."""
     tables = ("staged_events", "staged_notices", "staged_uids", "feeds", "feed_contents", "events")
-    for table in (*tables, "calendars", "runs"):
-        # Where autovacuum looks meanwhile, they are no longer old, and the one connection of all steps plans anew.
-        importer.connection.execute(f"alter table calimport.{table} set (autovacuum_enabled = off)")
     for n in range(number):
         importer.add(f"c{n}", web.feed(Reply(feed(*(event(one, f"Talk {n}") for one in range(5)))), path=f"/{n}"))
     before = {table: counted(importer, table) for table in tables}
@@ -153,7 +150,6 @@ def test_however_many_portions_a_task_has_they_are_planned_for_their_calendars(i
 
 def test_events_of_changes_that_were_never_analyzed_are_looked_up_one_by_one(importer):
     connection = importer.connection
-    connection.execute("alter table calimport.changes set (autovacuum_enabled = off)")
     ids = bench.fill(connection, 40_000, 100)
     for begin in range(0, 300, 50):
         bench.measure(connection, ids[begin : begin + 50])
