@@ -337,6 +337,21 @@ COPIES: dict[str, tuple[dict[str, str], bool]] = {
 }
 
 
+def test_what_starts_at_one_time_is_read_once(importer, monkeypatch):
+    """All of it is read to be compared, so that pieces of one start would each read the whole."""
+    fill(importer, 30, 4, uid="c || '-' || e", title="'Class ' || c || e", place="'Hall'")
+    rows = importer.connection.execute("select id, start_at from calimport.events").fetchall()
+    starts = {row["id"]: row["start_at"] for row in rows}
+    taken = []
+    match = clusters._match
+    monkeypatch.setattr(clusters, "_match", lambda connection, ids: (taken.append(ids), match(connection, ids)))
+
+    assert clusters.refresh(importer.connection, list(starts), at_once=40) == 120
+
+    assert [len(ids) for ids in taken] == [60, 60]
+    assert [len({starts[one] for one in ids}) for ids in taken] == [2, 2]
+
+
 @pytest.mark.parametrize("name", COPIES)
 def test_the_work_grows_with_the_rows_and_not_with_the_square_of_their_copies(importer, name):
     columns, is_one = COPIES[name]

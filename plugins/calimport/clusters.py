@@ -8,8 +8,10 @@ connected is found out here, in time that grows with the pairs, where recursive 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any, Final
 
 from calimport import database
 from calimport.database import Connection
@@ -17,9 +19,9 @@ from calimport.errors import ConfigurationError
 
 #: Any number, as long as it is this one: whoever looks for clusters waits here for whoever is doing so.
 _LOCK: Final = 0x63616C_636C75
-#: Rows of one transaction, and of these of one statement, in the order of their starts: all that starts at one time is
-#: read to be compared, and so is read once. Rows take some kilobytes each meanwhile.
-_MOST_ROWS: Final = 100_000
+#: About so many rows of one transaction, and of one statement. All that starts at one time is read to be compared, so
+#: all rows of one start that a transaction has are those of one statement.
+_MOST_ROWS: Final = 300_000
 _ROWS_AT_ONCE: Final = 20_000
 #: Of groups that have words in common, up to so many are compared each with each, and more each with its neighbours.
 _BLOCK: Final = 64
@@ -37,7 +39,7 @@ def refresh(
     """Bring clusters up to date with all imports so far, and with these rows; return how many rows were looked at.
 
     To be killed at any moment: it takes a transaction for about `most_rows` rows at a time, and what it did not do the
-    next one does. Memory is bounded by `at_once`.
+    next one does. Memory is bounded by `at_once`, or by what starts at one time.
     """
     looked_at = _refresh(connection, event_ids, most_rows, at_once)
     while connection.execute(_WAITING).fetchone():
@@ -51,12 +53,24 @@ def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int, a
         # However many rows were touched, theirs are found by indexes: the table is the largest that there is.
         connection.execute("set local enable_seqscan = off")
         found = database.run(connection, "clusters/find_touched", event_ids=list(event_ids), most_rows=most_rows)
-        touched = [row["event_id"] for row in found]
+        pieces = list(_pieces(found, at_once))
         # Before any is matched: each pair of two of them is found by the one that comes first, or by both.
-        database.run(connection, "clusters/forget_matches", event_ids=touched)
-        for start in range(0, len(touched), at_once):
-            _match(connection, touched[start : start + at_once])
-    return len(touched)
+        database.run(connection, "clusters/forget_matches", event_ids=list(chain.from_iterable(pieces)))
+        for touched in pieces:
+            _match(connection, touched)
+    return sum(map(len, pieces))
+
+
+def _pieces(found: Iterable[Mapping[str, Any]], at_once: int) -> Iterator[list[int]]:
+    """The ids of rows, which come by their starts, in pieces of `at_once` or more, none of which cuts a start in two."""
+    piece: list[int] = []
+    for _, of_one_start in groupby(found, itemgetter("start_at")):
+        piece += [row["event_id"] for row in of_one_start]
+        if len(piece) >= at_once:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 def _match(connection: Connection, touched: Sequence[int]) -> None:

@@ -55,7 +55,9 @@ touched as (
     inner join its_clusters on event_cluster_members.cluster_id = its_clusters.cluster_id
 )
 
-select touched.event_id
+select
+    touched.event_id,
+    events.start_at
 from touched
 inner join calimport.events as events on touched.event_id = events.id
 order by events.start_at, touched.event_id
