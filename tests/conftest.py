@@ -74,7 +74,7 @@ def postgres_host() -> Iterator[str]:
 
 
 def _look_after_nothing(host: str) -> None:
-    """No autovacuum: by chance it would analyze a table before a plan is made, or keep dead rows that a test vacuums."""
+    """No autovacuum: by chance it would analyze a table before a plan is made, or keep what a test vacuums."""
     with psycopg.connect(host=host, user="postgres", autocommit=True) as connection:
         connection.execute("alter system set autovacuum = off")
         connection.execute("select pg_reload_conf()")

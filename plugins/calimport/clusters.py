@@ -62,7 +62,7 @@ def _refresh(connection: Connection, event_ids: Sequence[int], most_rows: int, a
 
 
 def _pieces(found: Iterable[Mapping[str, Any]], at_once: int) -> Iterator[list[int]]:
-    """The ids of rows, which come by their starts, in pieces of `at_once` or more, none of which cuts a start in two."""
+    """The ids of rows, which come by their starts, in pieces of `at_once` or more; each start is in one of them."""
     piece: list[int] = []
     for _, of_one_start in groupby(found, itemgetter("start_at")):
         piece += [row["event_id"] for row in of_one_start]
