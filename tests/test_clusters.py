@@ -194,8 +194,12 @@ def test_what_a_killed_report_left_the_next_one_does(importer, web):
 def test_however_many_rows_are_looked_at_at_once_the_clusters_are_the_same(importer, web, most_rows, at_once):
     draw = random.Random(5)  # noqa: S311 - examples, no secrets
     words = ["choir", "yoga", "club", "late", "new"]
+    starts = [f"20261119T{hour}0000Z" for hour in (10, 11, 12)]
     feeds = {
-        f"c{number:02}": [event(f"u{draw.randrange(9)}", " ".join(draw.sample(words, 2))), event(f"v{number}", "Choir")]
+        f"c{number:02}": [
+            event(f"u{draw.randrange(9)}", " ".join(draw.sample(words, 2)), start=draw.choice(starts)),
+            event(f"v{number}", "Choir"),
+        ]
         for number in range(12)
     }
     serve_feeds(importer, web, **feeds)
