@@ -13,6 +13,7 @@ from calimport.normalizing import Meaning, Normalized, normalize
 from calimport.sources.base import ParseContext
 from calimport.sources.ics_changes import changes
 from calimport.steps import changed
+from calimport.steps import extract as extracting
 from calimport.windows import Window
 from tests.importing import NOW, feed
 from tests.test_blocks import DIRT
@@ -235,6 +236,100 @@ def test_what_is_rewritten_at_every_request_is_no_change(line_end):
     assert found.uids == {"event-3@test"}
     assert b"SUMMARY:Event three" in found.after
     assert found.after.count(b"BEGIN:VEVENT") == found.before.count(b"BEGIN:VEVENT") == 1
+
+
+def stamped(events: list[str], stamp: str) -> list[str]:
+    """These events as a producer writes them that rewrites their stamps."""
+    return [one.replace("DTSTAMP:20261101", f"DTSTAMP:{stamp}") for one in events]
+
+
+def test_whether_stamps_stay_is_seen_in_the_other_events(line_end):
+    events = [event(number) for number in range(20)]
+    changed = [*events[:3], event(3, SUMMARY="Another title"), *events[4:]]
+    touched = [*events[:5], *stamped(events[5:6], "20261118"), *events[6:]]
+    versions = {
+        "one changed": (changed, True),
+        "one new": ([*events, event(20)], True),
+        "one gone": (events[1:], True),
+        "one rewritten": (touched, False),
+        "one changed, one rewritten": ([*changed[:4], *touched[4:]], False),
+        "one new, all rewritten": (stamped([*events, event(20)], "20261118"), False),
+    }
+    before = ended(feed(*events), line_end)
+    found = {name: changes(before, ended(feed(*version), line_end)) for name, (version, _) in versions.items()}
+    assert {name: one.stamps_stay for name, one in found.items()} == {
+        name: stay for name, (_, stay) in versions.items()
+    }
+    assert not found["one rewritten"].uids
+
+
+def seen(importer, name: str) -> list[tuple]:
+    """Of each stored feed, whether stamps stayed, and whether its meaning is all of its bytes."""
+    query = "select stamps_stay, meaning_hash = content_hash from calimport.feeds where calendar_id = %s order by id"
+    return [tuple(row.values()) for row in importer.connection.execute(query, [importer.state(name)["id"]])]
+
+
+def outcomes(importer, name: str) -> list[tuple]:
+    query = "select outcome, coalesce(updated, 0) from calimport.runs where calendar_id = %s order by id"
+    return [tuple(row.values()) for row in importer.connection.execute(query, [importer.state(name)["id"]])]
+
+
+def test_where_stamps_stay_a_feed_means_what_its_bytes_are(importer, both, line_end):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    serve(*events)
+    for title in ("first", "second"):
+        events[17] = event(17, SUMMARY=title)
+        serve(*events)
+    serve(*events)  # the same bytes
+    assert seen(importer, "changed") == [(None, False), (True, False), (True, True)]
+    assert outcomes(importer, "changed") == [("imported", 0), ("imported", 1), ("imported", 1), ("unchanged", 0)]
+    check_same(importer)
+    assert len(taken) == 2
+
+    # Its producer begins to rewrite stamps: that is seen once, and not taken for a change again.
+    serve(*stamped(events, "20261118"))
+    serve(*stamped(events, "20261119"))
+    assert seen(importer, "changed")[3:] == [(False, True), (False, False)]
+    for day in range(20, 25):
+        serve(*stamped(events, f"202611{day}"))
+    assert len(seen(importer, "changed")) == 5
+    assert outcomes(importer, "changed")[4:] == [("imported", 0)] * 2 + [("unchanged", 0)] * 5
+    assert importer.rows("changed", *COLUMNS) == importer.rows("whole", *COLUMNS)
+
+
+def test_a_producer_that_rewrites_stamps_from_the_start_is_never_taken_for_one_that_changes(importer, both):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    for day in range(10, 20):
+        if day in (13, 17):
+            events[17] = event(17, SUMMARY=f"Title of {day}")
+        serve(*stamped(events, f"202611{day}"))
+    assert seen(importer, "changed") == [(None, False), (False, False), (False, False)]
+    assert [outcome for outcome, _ in outcomes(importer, "changed")].count("unchanged") == 7
+    check_same(importer)
+    assert len(taken) == 2
+
+
+def test_what_somebody_forces_is_compared_by_what_it_says(importer, web, monkeypatch):
+    asked = []
+    monkeypatch.setattr(extracting, "fetch", keeping(asked, extracting.fetch))
+    importer.add("club", web.url("/club.ics"))
+    for title in ("first", "second"):
+        web.routes["/club.ics"] = Reply(feed(*(event(number) for number in range(20)), event(20, SUMMARY=title)))
+        importer.run()
+    importer.run()
+    importer.run(force=True)
+    assert [request.stamps_stay for request in asked] == [False, False, True, False]
+    assert seen(importer, "club") == [(None, False), (True, False)]
+
+
+def keeping(asked: list, fetch):
+    async def kept(kind, request, http):
+        asked.append(request)
+        return await fetch(kind, request, http)
+
+    return kept
 
 
 @pytest.mark.parametrize("changed", [["1"], ["1", "12"], ["1", "12", "123", "2", "3", "4"]], ids=len)

@@ -12,6 +12,7 @@ import pytest
 
 from calimport import database
 from calimport.errors import CalimportError
+from calimport.sources.base import Feed
 from calimport.steps import mirrors
 from calimport.steps.apply import apply
 from calimport.steps.diff import diff
@@ -293,6 +294,26 @@ def test_a_token_that_expired_starts_a_whole_list_and_what_it_lacks_is_gone(impo
     assert (result.inserted, result.updated, result.deleted) == (1, 1, 1)
     assert asked(google)[1:] == [None]
     assert chain(importer)[0] == 0
+
+
+def test_a_whole_feed_with_the_bytes_of_a_delta_is_not_taken_for_it(importer, google):
+    """A delta that lists some events as the only ones of the calendar would list them."""
+    importer.run()
+    edit(google)
+    importer.run()
+    assert chain(importer)[0] == 1
+    query = (
+        "select body from calimport.feeds join calimport.feed_contents using (content_hash) order by id desc limit 1"
+    )
+    delta = mirrors.decompressed(importer.one(query))
+    step = importer.step("run_1")
+    (run,) = step.load_all([importer.state("team")["id"]])
+
+    stored = mirrors.store(step, run, "google", Feed(delta, b"m" * 32), None)
+
+    assert stored.feed_id != run.feed_id
+    (row,) = step.run("load_feed", feed_id=stored.feed_id).fetchall()
+    assert mirrors.decompressed(row["body"]) == delta
 
 
 def test_force_and_another_connection_fetch_the_whole(importer, google, monkeypatch):

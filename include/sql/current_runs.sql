@@ -46,6 +46,9 @@ select distinct on (runs.calendar_id)
     feeds.id as feed_id,
     feeds.kind as feed_kind,
     feeds.meaning_hash as feed_meaning_hash,
+    -- A delta's is not that of the feed.
+    case when feeds.base_feed_id is null then feeds.content_hash end as feed_content_hash,
+    feeds.stamps_stay as feed_stamps_stay,
     feeds.validators as feed_validators,
     feeds.timezone as feed_timezone,
     feeds.complete_at as feed_complete_at,

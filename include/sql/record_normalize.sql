@@ -1,4 +1,5 @@
--- Record what was staged on the run, and on the calendar what the feed says of itself. Writes: runs, calendars.
+-- Record what was staged on the run, on the calendar what the feed says of itself, and on the feed what was seen where it
+-- was compared with the one before. Writes: runs, calendars, feeds.
 with run as (
     update calimport.runs as runs
     set
@@ -11,7 +12,17 @@ with run as (
         events_apart = %(events_apart)s,
         seconds = runs.seconds || jsonb_build_object('normalize', %(seconds)s::double precision)
     where runs.id = %(run_id)s
-    returning runs.id
+    returning runs.id, runs.feed_id
+),
+
+feed as (
+    update calimport.feeds as feeds
+    set stamps_stay = %(stamps_stay)s::boolean
+    from run
+    where
+        feeds.id = run.feed_id
+        and %(stamps_stay)s::boolean is not null
+        and feeds.stamps_stay is distinct from %(stamps_stay)s::boolean
 )
 
 update calimport.calendars as calendars

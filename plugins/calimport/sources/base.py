@@ -32,6 +32,8 @@ class FetchRequest:
     #: ``Feed.validators`` of the feed that the calendar's events stand for; empty: fetch everything anew. The source
     #: itself compares what a token is bound to, and fetches everything where that is no longer so.
     validators: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the producer of that feed was seen to leave DTSTAMP, LAST-MODIFIED and CREATED of what does not change.
+    stamps_stay: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Feed:
     """
 
     content: bytes | None
-    #: SHA-256 of the content without what the producer rewrites at every request; equal means unchanged.
+    #: SHA-256 of the content without what the producer rewrites at every request; equal means unchanged. None: it is
+    #: unchanged only where all its bytes are the same.
     meaning_hash: bytes | None
     #: IANA zone that the feed gives for itself, if it does.
     timezone: str | None = None

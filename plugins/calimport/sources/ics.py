@@ -53,7 +53,8 @@ async def fetch(request: FetchRequest, http: Http) -> Feed:
     given = {"etag": response.headers.get("etag"), "last_modified": response.headers.get("last-modified")}
     return Feed(
         content=content,
-        meaning_hash=meaning_hash(content),
+        # Where stamps stay, what differs is more than they, and to look for them would take longest of all.
+        meaning_hash=None if request.stamps_stay else meaning_hash(content),
         timezone=feed_timezone(content),
         validators={name: value for name, value in given.items() if value},
         fresh_for=fresh_for(response.headers),

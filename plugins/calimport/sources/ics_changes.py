@@ -35,6 +35,8 @@ class Changes(NamedTuple):
     uids: frozenset[str]
     #: How many VEVENTs the whole feed has.
     components: int
+    #: Whether all other events have the lines too that producers rewrite at every request.
+    stamps_stay: bool
 
 
 def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | None:
@@ -62,11 +64,12 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     places = _places(lines, after)
     if len(places) > sum(len(_uid_lines(piece)) for piece in differing.come):
         # Other components of the same UIDs stand in both.
-        differing = _Differing(_events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts))
+        gone, come = _events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts)
+        differing = _Differing(gone, come, differing.stamps_stay)
     uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
     around = cuts.around(new)
-    gone, come = (cuts.joined(around, pieces) for pieces in differing)
-    return Changes(gone, come, uids, len(new) - 1)
+    old, now = (cuts.joined(around, pieces) for pieces in (differing.gone, differing.come))
+    return Changes(old, now, uids, len(new) - 1, differing.stamps_stay)
 
 
 def _is_apart(feed: bytes) -> bool:
@@ -79,6 +82,8 @@ class _Differing(NamedTuple):
 
     gone: list[bytes]
     come: list[bytes]
+    #: Whether the others are the same to the byte.
+    stamps_stay: bool
 
 
 def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
@@ -86,7 +91,9 @@ def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes
 
     None where they are many, or more than events differs.
     """
-    found = _Differing([], [])
+    gone: list[bytes] = []
+    come: list[bytes] = []
+    stamps_stay = True
     begin = cuts.begin
     at, between = 0, len(begin)
     for piece in new:
@@ -97,23 +104,28 @@ def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes
         one = cuts.piece_at(before, at)
         if piece is new[0] or cuts.behind(one) != cuts.behind(piece):
             return None
-        if said(one) != said(piece):
-            found.gone.append(one)
-            found.come.append(piece)
-            if 2 * len(found.come) > _most(new):
+        if said(one) == said(piece):
+            stamps_stay = False
+        else:
+            gone.append(one)
+            come.append(piece)
+            if 2 * len(come) > _most(new):
                 return None
         at += len(one) + between
-    return found if at == len(before) + between else None
+    return _Differing(gone, come, stamps_stay) if at == len(before) + between else None
 
 
 def _apart(old: list[bytes], new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
     """The events that only one version has."""
     if cuts.around(old) != cuts.around(new):
         return None
-    return _moved(old, new, old, new) or _moved(old, new, list(map(said, old)), list(map(said, new)))
+    found = _moved(old, new, old, new, stamps_stay=True)
+    return found or _moved(old, new, list(map(said, old)), list(map(said, new)), stamps_stay=False)
 
 
-def _moved(old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes]) -> _Differing | None:
+def _moved(
+    old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes], *, stamps_stay: bool
+) -> _Differing | None:
     """The events of which only one version says what they say; None where they are many, or others in another order."""
     in_old, in_new = set(old_said), set(new_said)
     # Of two components that say when one instance is, the later one counts.
@@ -121,7 +133,7 @@ def _moved(old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: 
         return None
     gone = [piece for piece, one in zip(old, old_said, strict=True) if one not in in_new]
     come = [piece for piece, one in zip(new, new_said, strict=True) if one not in in_old]
-    return _Differing(gone, come) if len(gone) + len(come) <= _most(new) else None
+    return _Differing(gone, come, stamps_stay) if len(gone) + len(come) <= _most(new) else None
 
 
 def _most(pieces: list[bytes]) -> float:

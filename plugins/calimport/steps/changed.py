@@ -42,6 +42,8 @@ class Changed:
     uids: frozenset[str]
     #: How many VEVENTs the whole feed has.
     components: int
+    #: As :attr:`calimport.sources.ics_changes.Changes.stamps_stay`.
+    stamps_stay: bool
 
     def stage_others(self, step: Step, run: Run) -> int:
         """Stage the rows and notices of the other events as they are; return how many rows."""
@@ -80,7 +82,7 @@ def normalize(
         # How far back the feed goes may have changed.
         return None
     parsed = replace(new.parsed, published_from=min(published_from, context.as_of))
-    return Changed(replace(new, parsed=parsed), found.uids, found.components)
+    return Changed(replace(new, parsed=parsed), found.uids, found.components, found.stamps_stay)
 
 
 def _may_be_read_in_part(step: Step, run: Run, context: ParseContext) -> bool:

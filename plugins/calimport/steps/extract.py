@@ -142,6 +142,7 @@ async def _extract_one(step: Step, run: Run, transport: httpx.AsyncBaseTransport
         window=run.window_request,
         # Where only the answer tells the kind, they also hold what was found the last time.
         validators=mirrors.validators(step, run, known or run.feed_kind or AUTO),
+        stamps_stay=bool(run.feed_stamps_stay) and not run.force,
     )
     async with Http(step.settings, transport, budget=budget) as http:
         try:

@@ -41,6 +41,13 @@ class Stored:
     renewal: dict[str, Any] | None = None
 
 
+class _Hashes(NamedTuple):
+    """SHA-256 of the bytes that are stored, and of what they mean."""
+
+    content: bytes
+    meaning: bytes
+
+
 class Loaded(NamedTuple):
     """A stored feed, its deltas folded in."""
 
@@ -116,12 +123,16 @@ def store(step: Step, run: Run, kind: str, feed: Feed, feed_timezone: str | None
         content, base = feed.content, _base(step, applied, len(feed.content))
         if base is None:
             content = _folded(step, applied, kind, content)
-        return _insert(step, run, kind, feed, feed_timezone, content, meaning_hash, base, run.feed_complete_at)
-    if feed.meaning_hash is None:
-        raise InternalError(detail=f"{kind}: a feed without a hash of its meaning")
-    if applied is not None and feed.meaning_hash == run.feed_meaning_hash:
-        return _renewed(run, applied, feed, feed.meaning_hash, step.clock)
-    return _insert(step, run, kind, feed, feed_timezone, feed.content, feed.meaning_hash, None, step.clock)
+        hashes = _Hashes(sha256(content).digest(), meaning_hash)
+        return _insert(step, run, kind, feed, feed_timezone, content, hashes, base, run.feed_complete_at)
+    known = run.feed_meaning_hash
+    if applied is not None and known is not None and feed.meaning_hash == known:
+        return _renewed(run, applied, feed, known, step.clock)
+    content_hash = sha256(feed.content).digest()
+    if applied is not None and known is not None and content_hash == run.feed_content_hash:
+        return _renewed(run, applied, feed, known, step.clock)
+    hashes = _Hashes(content_hash, feed.meaning_hash or content_hash)
+    return _insert(step, run, kind, feed, feed_timezone, feed.content, hashes, None, step.clock)
 
 
 def _renewed(run: Run, applied: int, feed: Feed, meaning_hash: bytes, complete_at: datetime) -> Stored:
@@ -152,7 +163,7 @@ def _insert(
     feed: Feed,
     feed_timezone: str | None,
     content: bytes,
-    meaning_hash: bytes,
+    hashes: _Hashes,
     base_feed_id: int | None,
     complete_at: datetime,
 ) -> Stored:
@@ -160,10 +171,10 @@ def _insert(
         "store_feed",
         calendar_id=run.calendar_id,
         base_feed_id=base_feed_id,
-        content_hash=sha256(content).digest(),
+        content_hash=hashes.content,
         body=compressed(content),
         size_bytes=len(content),
-        meaning_hash=meaning_hash,
+        meaning_hash=hashes.meaning,
         source=run.source,
         connection_id=run.connection_id,
         kind=kind,
@@ -175,4 +186,4 @@ def _insert(
         complete_at=complete_at,
     ).fetchone()
     assert stored is not None  # noqa: S101 - an insert … returning gives its row
-    return Stored(stored["id"], meaning_hash)
+    return Stored(stored["id"], hashes.meaning)

@@ -49,7 +49,8 @@ def normalize(step: Step, calendar_ids: Sequence[int]) -> None:
             addresses = list(filter(None, normalized.columns["address"]))
             geocoding.geocode(step.connection, addresses, geocoder, clock=step.clock)
         staged = _stage(step, run, normalized, changed_alone)
-        _record(step, run, normalized, staged, time.perf_counter() - began)
+        stamps_stay = changed_alone.stamps_stay if changed_alone is not None else None
+        _record(step, run, normalized, staged, stamps_stay, time.perf_counter() - began)
         log.info(
             "Normalized %s: %d occurrences from %s to %s, %d notices%s",
             run.name,
@@ -134,7 +135,9 @@ def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed 
     return len(normalized.lines) + (changed_alone.stage_others(step, run) if changed_alone is not None else 0)
 
 
-def _record(step: Step, run: Run, normalized: Normalized, staged: int, seconds: float) -> None:
+def _record(
+    step: Step, run: Run, normalized: Normalized, staged: int, stamps_stay: bool | None, seconds: float
+) -> None:
     step.run(
         "record_normalize",
         run_id=run.run_id,
@@ -144,6 +147,7 @@ def _record(step: Step, run: Run, normalized: Normalized, staged: int, seconds: 
         published_until=normalized.parsed.published_until,
         feed_retention=_retention(run, normalized),
         events_apart=normalized.parsed.events_apart,
+        stamps_stay=stamps_stay,
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,

@@ -93,6 +93,8 @@ class Run:
     feed_id: int | None
     feed_kind: str | None
     feed_meaning_hash: bytes | None
+    feed_content_hash: bytes | None
+    feed_stamps_stay: bool | None
     feed_validators: dict[str, Any] | None
     feed_timezone: str | None
     feed_complete_at: datetime | None
