@@ -14,6 +14,7 @@ from calimport.sources.base import ParseContext
 from calimport.sources.ics_changes import changes
 from calimport.steps import changed
 from calimport.steps import extract as extracting
+from calimport.steps.changed import as_stored
 from calimport.windows import Window
 from tests.importing import NOW, feed
 from tests.test_blocks import DIRT
@@ -332,6 +333,37 @@ def keeping(asked: list, fetch):
     return kept
 
 
+ODD_UIDS = {
+    "with a comma that is escaped": "tag:example.org\\,2008:7",
+    "with one that is not": "tag:example.org,2008:7",
+    "with backslashes": "a\\;b\\\\c",
+    "folded": "a\n b\n\tc",
+    "longer than an index takes": "a" * 2000,
+}
+
+
+@pytest.mark.parametrize("uid", ODD_UIDS.values(), ids=ODD_UIDS)
+def test_an_event_whose_uid_is_odd_is_read_by_itself(importer, both, uid):
+    serve, taken = both
+    events = [event(number, UID=f"{uid}{number}") for number in range(40)]
+    serve(*events)
+    events[17] = event(17, UID=f"{uid}17", SUMMARY="Another title")
+    serve(*events)
+    assert [len(one.uids) for one in taken] == [1]
+    check_same(importer)
+
+
+@pytest.mark.parametrize("uids", [("a\\,b", "a,b"), ("a,b", "a\\,b"), ("a;b", "a\\;b"), ("ab", "a\n b")], ids=repr)
+def test_where_one_uid_is_written_in_two_ways_everything_is_read(importer, both, uids):
+    serve, taken = both
+    events = [event(number) for number in range(40)]
+    series = event(7, UID=uids[0])
+    serve(*events, series, override(7, UID=uids[1]))
+    serve(*events, series, override(7, UID=uids[1], SUMMARY="Another title"))
+    assert taken == []
+    check_same(importer)
+
+
 @pytest.mark.parametrize("changed", [["1"], ["1", "12"], ["1", "12", "123", "2", "3", "4"]], ids=len)
 def test_all_components_of_a_uid_are_found_where_other_uids_begin_with_it(changed, line_end):
     uids = ["1", "12", "123", *map(str, range(2, 10)), *map(str, range(20, 100))]
@@ -394,11 +426,16 @@ def later(before: bytes, line_end: str, chance: random.Random) -> bytes:
     return line_end.join(lines).encode()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed, line_end):
+#: As Outlook has them, which are folded, and Localist, which have a comma.
+UIDS = {"plain": "event-{}@test", "folded": f"{'0400E0' * 12}\n {'10' * 20}{{}}", "escaped": "tag:test\\,2008:event-{}"}
+
+
+@pytest.mark.parametrize("uid", UIDS.values(), ids=UIDS)
+@pytest.mark.parametrize("seed", range(10))
+def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed, uid, line_end):
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
-    events = [event(number) for number in range(30)] + [
-        override(number, UID=f"event-{number}@test") for number in (7, 14)
+    events = [event(number, UID=uid.format(number)) for number in range(30)] + [
+        override(number, UID=uid.format(number)) for number in (7, 14)
     ]
     before = ended(feed(*events), line_end)
     there = understood(before)
@@ -411,14 +448,15 @@ def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(se
             continue
         found = changes(before, after, apart=True)
         assert found == changes(before, after)
-        if found is None:
+        uids = as_stored(found.uids) if found is not None else None
+        if uids is None:
             continue
         old, new = understood(found.before), understood(found.after)
-        known = [line for row, line in zip(there.rows, there.lines, strict=True) if row["uid"] in found.uids]
-        apart = all(one.parsed.events_apart and {row["uid"] for row in one.rows} <= found.uids for one in (old, new))
+        known = [line for row, line in zip(there.rows, there.lines, strict=True) if row["uid"] in uids]
+        apart = all(one.parsed.events_apart and {row["uid"] for row in one.rows} <= uids for one in (old, new))
         if not apart or sorted(known) != sorted(old.lines) or any(one.keeps_uid for one in new.notices):
             continue  # and so says whoever compares (`steps/changed.py`)
-        others = [line for row, line in zip(there.rows, there.lines, strict=True) if row["uid"] not in found.uids]
+        others = [line for row, line in zip(there.rows, there.lines, strict=True) if row["uid"] not in uids]
         assert sorted(others + new.lines) == sorted(whole.lines)
         assert not any(one.keeps_uid for one in whole.notices)
         looked_at += 1

@@ -13,10 +13,13 @@ from typing import Final, NamedTuple
 from calimport.icalendar_text import clean, has_crlf, without_volatile
 from calimport.rfc5545 import blocks
 from calimport.rfc5545.cuts import Cuts
+from calimport.rfc5545.escaping import unescape
 
-#: Nearly all write it so; with a parameter or a fold, all of the feed is read.
+#: Nearly all write it so; with a parameter, all of the feed is read.
 _PLAIN: Final = b"UID:"
 _UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_FOLD: Final = re.compile(rb"\r?\n[ \t]")
+_ESCAPED: Final = re.compile("[,;]")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
 #: To look for so many lines takes less time than to find all.
@@ -31,7 +34,7 @@ class Changes(NamedTuple):
 
     before: bytes
     after: bytes
-    #: The UIDs of these events and of their alarms, raw.
+    #: The UIDs of these events and of their alarms, raw but for folds.
     uids: frozenset[str]
     #: How many VEVENTs the whole feed has.
     components: int
@@ -61,12 +64,15 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
         if not found or not all(map(_is_plain, found)):
             return None
         lines.update(found)
+    if _places(set().union(*map(_otherwise, lines)) - lines, after):
+        # One UID, written in two ways.
+        return None
     places = _places(lines, after)
     if len(places) > sum(len(_uid_lines(piece)) for piece in differing.come):
         # Other components of the same UIDs stand in both.
         gone, come = _events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts)
         differing = _Differing(gone, come, differing.stamps_stay)
-    uids = frozenset(line[len(_PLAIN) :].decode() for line in lines)
+    uids = frozenset(_unfolded(line)[len(_PLAIN) :].decode() for line in lines)
     around = cuts.around(new)
     old, now = (cuts.joined(around, pieces) for pieces in (differing.gone, differing.come))
     return Changes(old, now, uids, len(new) - 1, differing.stamps_stay)
@@ -147,7 +153,18 @@ def _uid_lines(text: bytes) -> list[bytes]:
 
 def _is_plain(line: bytes) -> bool:
     """Whether this line with a UID is one, and has one."""
+    line = _unfolded(line)
     return line.startswith(_PLAIN) and bool(line[len(_PLAIN) :].strip()) and b"\n" not in line and b"\r" not in line
+
+
+def _unfolded(line: bytes) -> bytes:
+    return _FOLD.sub(b"", line)
+
+
+def _otherwise(line: bytes) -> set[bytes]:
+    """This line with a UID as others write it: without folds, with a backslash before commas and semicolons or none."""
+    uid = unescape(_unfolded(line).decode())
+    return {uid.encode(), _ESCAPED.sub(r"\\\g<0>", uid).encode()}
 
 
 def _places(lines: set[bytes], feed: bytes) -> list[int]:

@@ -19,7 +19,7 @@ from calimport import copying
 from calimport.normalizing import Normalized
 from calimport.rfc5545.escaping import unescape
 from calimport.sources.base import Notice, ParseContext, bounded_uid
-from calimport.sources.ics_changes import Changes, changes
+from calimport.sources.ics_changes import changes
 from calimport.steps import mirrors
 from calimport.steps.fingerprint import fingerprint
 from calimport.steps.runs import Run, Step
@@ -68,21 +68,22 @@ def normalize(
         return None
     before = mirrors.load(step, run.feed_id)
     found = changes(before.content, feed, apart=base["events_apart"] is True) if before is not None else None
-    if found is None or found.uids != {_as_stored(uid) for uid in found.uids}:
+    uids = as_stored(found.uids) if found is not None else None
+    if found is None or uids is None:
         return None
     retention: timedelta | None = base["feed_retention"]
     published_from = base["as_of"] - retention if retention is not None else context.as_of
     old, new = read(found.before), read(found.after)
-    if not (_stands_apart(old, found.uids) and _stands_apart(new, found.uids)):
+    if not (_stands_apart(old, uids) and _stands_apart(new, uids)):
         return None
-    if not _says_the_same_of_others(old, new, found.uids) or not _is_what_is_there(step, run, old, found):
+    if not _says_the_same_of_others(old, new, uids) or not _is_what_is_there(step, run, old, uids):
         return None
     oldest = min(one.parsed.published_from or context.as_of for one in (old, new))
     if oldest <= published_from and oldest < context.as_of:
         # How far back the feed goes may have changed.
         return None
     parsed = replace(new.parsed, published_from=min(published_from, context.as_of))
-    return Changed(replace(new, parsed=parsed), found.uids, found.components, found.stamps_stay)
+    return Changed(replace(new, parsed=parsed), uids, found.components, found.stamps_stay)
 
 
 def _may_be_read_in_part(step: Step, run: Run, context: ParseContext) -> bool:
@@ -115,12 +116,12 @@ def _of_others(notices: list[Notice], uids: frozenset[str]) -> set[Notice]:
     return {notice for notice in notices if notice.subject not in uids}
 
 
-def _is_what_is_there(step: Step, run: Run, old: Normalized, found: Changes) -> bool:
+def _is_what_is_there(step: Step, run: Run, old: Normalized, uids: frozenset[str]) -> bool:
     """Whether the calendar holds what the feed before says of these events."""
     there = step.run(
         "rows_of_uids",
         calendar_id=run.calendar_id,
-        uids=sorted(found.uids),
+        uids=sorted(uids),
         window_start=run.window_start,
         window_end=run.window_end,
     )
@@ -128,6 +129,9 @@ def _is_what_is_there(step: Step, run: Run, old: Normalized, found: Changes) -> 
     return known == {(row["uid"], row["recurrence_id"], row["content_hash"]) for row in old.rows}
 
 
-def _as_stored(uid: str) -> str:
-    stored: str = storable(bounded_uid(unescape(uid).strip()))
-    return stored
+def as_stored(uids: frozenset[str]) -> frozenset[str] | None:
+    """UIDs as rows have them; None where what stands otherwise in the feed may be one of them too."""
+    meant = {unescape(uid) for uid in uids}
+    if len(meant) < len(uids) or any(uid != storable(uid.strip()) for uid in meant):
+        return None
+    return frozenset(map(bounded_uid, meant))
