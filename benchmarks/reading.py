@@ -23,6 +23,7 @@ from calimport.sources.base import ParseContext
 from calimport.sources.ics import feed_timezone
 from calimport.sources.ics_changes import changes
 from calimport.sources.ics_reading import components_by_uid, typed
+from calimport.steps.changed import as_stored
 from calimport.steps.mirrors import compressed, decompressed
 from calimport.windows import Window
 
@@ -61,7 +62,7 @@ def changed_alone(before: bytes, after: bytes, window: Window, *, times: int = 5
             meaning_hash(content)
         known = context(content, window)
         found = changes(decompressed(stored), content, apart=True)
-        if found is None:
+        if found is None or as_stored(found.uids) is None:
             raise RuntimeError("all of the feed would be read")
         for feed in (found.before, found.after):
             normalize(feed, kind="ics", context=known, meaning=Meaning())

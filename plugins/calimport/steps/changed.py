@@ -27,11 +27,15 @@ from calimport.text import storable
 
 KIND: Final = "ics"
 _COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, copying.NAMES))
-_STAGE: Final = sql.SQL(
-    "insert into calimport.staged_events (run_id, {0}) select %(run_id)s, {0} from calimport.events"
-    " where calendar_id = %(calendar_id)s and uid <> all(%(uids)s) and start_at < %(window_end)s and"
-    " (end_at > %(window_start)s or (end_at = start_at and start_at >= %(window_start)s))"
-).format(_COLUMNS)
+_STAGE: Final = (
+    sql.SQL(
+        "insert into calimport.staged_events (run_id, {0}) select %(run_id)s, {0} from calimport.events"
+        " where calendar_id = %(calendar_id)s and uid <> all(%(uids)s) and start_at < %(window_end)s and"
+        " (end_at > %(window_start)s or (end_at = start_at and start_at >= %(window_start)s))"
+    )
+    .format(_COLUMNS)
+    .as_bytes()
+)
 
 
 @dataclass(frozen=True)

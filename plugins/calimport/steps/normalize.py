@@ -26,8 +26,11 @@ log = logs.logger(__name__)
 
 #: Text is handed to libpq in pieces of about this many rows.
 _ROWS_AT_ONCE = 1000
-_COPY = sql.SQL("copy calimport.staged_events (run_id, {}) from stdin").format(
-    sql.SQL(", ").join(map(sql.Identifier, copying.NAMES))
+#: As bytes: psycopg would put it together anew for each calendar.
+_COPY = (
+    sql.SQL("copy calimport.staged_events (run_id, {}) from stdin")
+    .format(sql.SQL(", ").join(map(sql.Identifier, copying.NAMES)))
+    .as_bytes()
 )
 
 
