@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks import calendars, curves, database, feeds, reading
+from benchmarks import calendars, curves, database, feeds, reading, through_steps
 from calimport.windows import Window
 
 PAGE = feeds.ROOT / "docs" / "performance.md"
@@ -46,6 +46,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     yield ""
     yield from first_import(options)
     yield from next_import(options)
+    yield from steps(options)
     yield from pieces(options)
     yield from tables(options)
     found: dict[str, curves.Curve] = {}
@@ -107,6 +108,30 @@ def next_import(options: argparse.Namespace) -> Iterator[str]:
         together = " | ".join(_together(several, name) for name in READERS)
         own = 1e3 * sum(min(one.own) for one in several)
         yield f"| all {len(several)} from the wild | nothing | {of_window} | | {own:.1f} | {together} | |"
+    yield ""
+
+
+def steps(options: argparse.Namespace) -> Iterator[str]:
+    wild = dict(list(feeds.wild().items())[: 2 if options.quick else 12])
+    if not wild:
+        return
+    peers = sum(
+        reading.peer("icalendar", content, feeds.WEEKS, python=options.peers, times=_times(content))["seconds"]
+        for content in wild.values()
+    )
+    yield f"### Through the steps: {len(wild)} feeds from the wild, to staged rows in PostgreSQL, default window"
+    yield ""
+    yield "CPU of our process, for storing and every statement too, beside parsing and expanding alone."
+    yield ""
+    yield "| import | `extract`, ms | `normalize`, ms | × icalendar, `normalize` alone | both |"
+    yield "|---|---:|---:|---:|---:|"
+    first, following = through_steps.imports(wild, feeds.edited)
+    for name, found in (("first", first), ("next, 3 events of each changed", following)):
+        both = peers / sum(found)
+        yield (
+            f"| {name} | {1e3 * found.extract:.1f} | {1e3 * found.normalize:.1f} |"
+            f" {peers / found.normalize:.1f} | {both:.1f} |"
+        )
     yield ""
 
 
