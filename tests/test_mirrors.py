@@ -312,7 +312,7 @@ def test_a_whole_feed_with_the_bytes_of_a_delta_is_not_taken_for_it(importer, go
     stored = mirrors.store(step, run, "google", Feed(delta, b"m" * 32), None)
 
     assert stored.feed_id != run.feed_id
-    (row,) = step.run("load_feed", feed_id=stored.feed_id).fetchall()
+    (row,) = step.run("load_feeds", feed_ids=[stored.feed_id]).fetchall()
     assert mirrors.decompressed(row["body"]) == delta
 
 

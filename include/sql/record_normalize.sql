@@ -1,5 +1,6 @@
 -- Record what was staged on the run, on the calendar what the feed says of itself, and on the feed what was seen where it
--- was compared with the one before. Writes: runs, calendars, feeds.
+-- was compared with the one before. Row count 0: the run has ended, or another one holds the calendar.
+-- Writes: runs, calendars, feeds.
 with run as (
     update calimport.runs as runs
     set
@@ -11,7 +12,7 @@ with run as (
         feed_retention = %(feed_retention)s,
         events_apart = %(events_apart)s,
         seconds = runs.seconds || jsonb_build_object('normalize', %(seconds)s::double precision)
-    where runs.id = %(run_id)s
+    where runs.id = %(run_id)s and runs.outcome is null
     returning runs.id, runs.feed_id
 ),
 
@@ -30,4 +31,4 @@ set
     feed_title = %(feed_title)s,
     feed_color = %(feed_color)s
 from run
-where calendars.id = %(calendar_id)s
+where calendars.id = %(calendar_id)s and calendars.lease_owner = %(owner)s

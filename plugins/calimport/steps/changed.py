@@ -10,32 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from psycopg import sql
-
-from calimport import copying
 from calimport.normalizing import Normalized
 from calimport.rfc5545.escaping import unescape
 from calimport.sources.base import Notice, ParseContext, bounded_uid
 from calimport.sources.ics_changes import changes
-from calimport.steps import mirrors
 from calimport.steps.fingerprint import fingerprint
 from calimport.steps.runs import Run, Step
 from calimport.text import storable
 
 KIND: Final = "ics"
-_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, copying.NAMES))
-_STAGE: Final = (
-    sql.SQL(
-        "insert into calimport.staged_events (run_id, {0}) select %(run_id)s, {0} from calimport.events"
-        " where calendar_id = %(calendar_id)s and uid <> all(%(uids)s) and start_at < %(window_end)s and"
-        " (end_at > %(window_start)s or (end_at = start_at and start_at >= %(window_start)s))"
-    )
-    .format(_COLUMNS)
-    .as_bytes()
-)
+
+
+@dataclass(frozen=True)
+class Base:
+    """The feed that the calendar's rows are made of, which the new one is compared with."""
+
+    feed_id: int
+    #: As :attr:`calimport.sources.base.Parsed.events_apart`; None: not known.
+    events_apart: bool | None
+    #: Since when it published its past.
+    published_from: datetime
 
 
 @dataclass(frozen=True)
@@ -51,42 +48,55 @@ class Changed:
 
     def stage_others(self, step: Step, run: Run) -> int:
         """Stage the rows and notices of the other events as they are; return how many rows."""
-        names = {"run_id": run.run_id, "calendar_id": run.calendar_id, "uids": sorted(self.uids)}
-        bounds = {"window_start": run.window_start, "window_end": run.window_end}
-        staged = step.connection.execute(_STAGE, names | bounds)
-        step.run("stage_known_notices", **names)
-        return staged.rowcount
+        return step.run(
+            "stage_others",
+            run_id=run.run_id,
+            calendar_id=run.calendar_id,
+            uids=sorted(self.uids),
+            window_start=run.window_start,
+            window_end=run.window_end,
+        ).rowcount
+
+
+def base(step: Step, run: Run, context: ParseContext) -> Base | None:
+    """What the new feed may be compared with; None where everything has to be read."""
+    if not _may_be_read_in_part(step, run, context) or run.feed_id is None:
+        return None
+    last = step.run("last_import", calendar_id=run.calendar_id, feed_id=run.feed_id).fetchone()
+    if last is None or last["events_apart"] is False:
+        return None
+    retention: timedelta | None = last["feed_retention"]
+    published_from = last["as_of"] - retention if retention is not None else context.as_of
+    return Base(run.feed_id, last["events_apart"], published_from)
 
 
 def normalize(
-    step: Step, run: Run, feed: bytes, context: ParseContext, read: Callable[[bytes], Normalized]
+    step: Step,
+    run: Run,
+    known: Base,
+    feeds: tuple[bytes, bytes],
+    context: ParseContext,
+    read: Callable[[bytes], Normalized],
 ) -> Changed | None:
     """The events that changed since the last import; None where everything has to be read.
 
+    :param feeds: the one that ``known`` speaks of, and the new one.
     :param read: normalizes a feed in this run's context.
     """
-    if not _may_be_read_in_part(step, run, context) or run.feed_id is None:
-        return None
-    base = step.run("last_import", calendar_id=run.calendar_id, feed_id=run.feed_id).fetchone()
-    if base is None or base["events_apart"] is False:
-        return None
-    before = mirrors.load(step, run.feed_id)
-    found = changes(before.content, feed, apart=base["events_apart"] is True) if before is not None else None
+    found = changes(*feeds, apart=known.events_apart is True)
     uids = as_stored(found.uids) if found is not None else None
     if found is None or uids is None:
         return None
-    retention: timedelta | None = base["feed_retention"]
-    published_from = base["as_of"] - retention if retention is not None else context.as_of
     old, new = read(found.before), read(found.after)
     if not (_stands_apart(old, uids) and _stands_apart(new, uids)):
         return None
     if not _says_the_same_of_others(old, new, uids) or not _is_what_is_there(step, run, old, uids):
         return None
     oldest = min(one.parsed.published_from or context.as_of for one in (old, new))
-    if oldest <= published_from and oldest < context.as_of:
+    if oldest <= known.published_from and oldest < context.as_of:
         # How far back the feed goes may have changed.
         return None
-    parsed = replace(new.parsed, published_from=min(published_from, context.as_of))
+    parsed = replace(new.parsed, published_from=min(known.published_from, context.as_of))
     return Changed(replace(new, parsed=parsed), uids, found.components, found.stamps_stay)
 
 

@@ -24,12 +24,10 @@ from calimport.sources.base import FetchRequest
 from calimport.sources.detecting import AUTO, by_address, fetch
 from calimport.steps import mirrors
 from calimport.steps.fingerprint import fingerprint
-from calimport.steps.runs import Run, Step, by_index, raise_if_none_left, recorded
+from calimport.steps.runs import AT_ONCE, Run, Step, by_index, raise_if_none_left, recorded
 
 log = logs.logger(__name__)
 
-#: Runs that are read, and of unchanged calendars recorded, in one statement.
-_AT_ONCE: Final = 100
 #: Between two looks at whether calendars that another run holds are free.
 WAIT: Final = timedelta(seconds=20)
 
@@ -83,7 +81,7 @@ async def _extract_all(
                     unchanged.append(fetched)
                 else:
                     left += 1
-            if len(unchanged) >= _AT_ONCE:
+            if len(unchanged) >= AT_ONCE:
                 _record_unchanged(step, unchanged, errors)
 
     with shared_budget() as budget:
@@ -97,8 +95,8 @@ async def _extract_all(
 
 def _loaded(step: Step, calendar_ids: Sequence[int]) -> Iterator[Run]:
     """The runs of a batch, some at a time, so that a batch of any size needs little memory."""
-    for start in range(0, len(calendar_ids), _AT_ONCE):
-        yield from step.load_all(calendar_ids[start : start + _AT_ONCE])
+    for start in range(0, len(calendar_ids), AT_ONCE):
+        yield from step.load_all(calendar_ids[start : start + AT_ONCE])
 
 
 def _take(step: Step, calendar_ids: Sequence[int]) -> None:

@@ -24,6 +24,7 @@ from calimport.windows import Window
 
 log = logs.logger(__name__)
 
+_NO_FEED = "This run has no feed: it was not fetched, or the feed was removed meanwhile."
 #: Text is handed to libpq in pieces of about this many rows.
 _ROWS_AT_ONCE = 1000
 #: As bytes: psycopg would put it together anew for each calendar.
@@ -87,9 +88,8 @@ def _places(step: Step) -> dict[int, tuple[Place, bool]]:
 
 
 def _normalize(step: Step, run: Run, placing: Placing) -> tuple[Normalized, Changed | None]:
-    feed = mirrors.load(step, run.run_feed_id) if run.run_feed_id is not None else None
-    if feed is None or run.window_start is None or run.window_end is None:
-        raise LeaseLost("This run has no feed: it was not fetched, or the feed was removed meanwhile.")
+    if run.run_feed_id is None or run.window_start is None or run.window_end is None:
+        raise LeaseLost(_NO_FEED)
     context = ParseContext(
         window=Window(run.window_start, run.window_end),
         as_of=_present(run),
@@ -105,10 +105,19 @@ def _normalize(step: Step, run: Run, placing: Placing) -> tuple[Normalized, Chan
         default_reminders=reminders.read(run.default_reminders) if run.default_reminders else (),
     )
 
+    base = changed.base(step, run, context)
+    feeds = mirrors.load_all(step, [run.run_feed_id] if base is None else [run.run_feed_id, base.feed_id])
+    feed = feeds.get(run.run_feed_id)
+    if feed is None:
+        raise LeaseLost(_NO_FEED)
+
     def read(content: bytes) -> Normalized:
         return normalize_feed(content, kind=feed.kind, context=context, meaning=meaning)
 
-    changed_alone = changed.normalize(step, run, feed.content, context, read) if feed.kind == changed.KIND else None
+    changed_alone = None
+    if base is not None and base.feed_id in feeds and feed.kind == changed.KIND:
+        both = (feeds[base.feed_id].content, feed.content)
+        changed_alone = changed.normalize(step, run, base, both, context, read)
     normalized = changed_alone.normalized if changed_alone is not None else read(feed.content)
     suggestions = detecting.notices(feed.validators)
     return replace(normalized, notices=merge_notices([*suggestions, *normalized.notices])), changed_alone
@@ -141,7 +150,7 @@ def _stage(step: Step, run: Run, normalized: Normalized, changed_alone: Changed 
 def _record(
     step: Step, run: Run, normalized: Normalized, staged: int, stamps_stay: bool | None, seconds: float
 ) -> None:
-    step.run(
+    recorded = step.run(
         "record_normalize",
         run_id=run.run_id,
         rows_staged=staged,
@@ -154,8 +163,11 @@ def _record(
         calendar_id=run.calendar_id,
         feed_title=normalized.parsed.title,
         feed_color=normalized.parsed.color,
+        owner=step.key.owner,
         seconds=round(seconds, 4),
     )
+    if recorded.rowcount != 1:
+        raise LeaseLost()
 
 
 def _present(run: Run) -> datetime:

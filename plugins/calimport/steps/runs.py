@@ -20,6 +20,8 @@ log = logs.logger(__name__)
 
 #: A feed that says that it stays as it is for longer is asked for again all the same.
 LONGEST_FRESH: Final = timedelta(hours=1)
+#: Runs that are leased and read, and of unchanged calendars recorded, in one statement.
+AT_ONCE: Final = 100
 #: What is compared and applied in one transaction: calendars, and staged rows, unless one calendar alone has more.
 PORTION: Final = 250
 PORTION_ROWS: Final = 50_000
@@ -126,15 +128,6 @@ class Step:
     clock: datetime
     settings: Settings
 
-    def load(self, calendar_id: int) -> Run:
-        """The last attempt of this calendar in this DAG run.
-
-        :raises LeaseLost: there is none: the calendar was removed, or was never part of this run.
-        """
-        for run in self.load_all([calendar_id]):
-            return run
-        raise LeaseLost(f"The calendar {calendar_id} is no part of the run {self.key.dag_run_id} (any more).")
-
     def load_all(self, calendar_ids: Sequence[int]) -> list[Run]:
         """The last attempts of these calendars in this DAG run, of those that there are."""
         return [Run(**row) for row in self.run("current_runs", calendar_ids=list(calendar_ids))]
@@ -200,17 +193,24 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
     errors: dict[str, CalimportError] = {}
     with by_index(step):
         # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
-        for calendar_id in step.open(calendar_ids):
-            run = step.load(calendar_id)
+        for run, is_held in _leased(step, step.open(calendar_ids)):
             if run.outcome is not None:  # meanwhile: this task may be run twice at once
                 continue
             with recorded(step, run, errors):
-                if not step.take([calendar_id], renew=True):
+                if not is_held:
                     raise LeaseLost()
                 with step.connection.transaction():
                     work(run)
                 done += 1
     raise_if_none_left(errors, done)
+
+
+def _leased(step: Step, calendar_ids: Sequence[int]) -> Iterator[tuple[Run, bool]]:
+    """The runs of these calendars, some at a time, and whether this DAG run still holds each, its lease renewed."""
+    for start in range(0, len(calendar_ids), AT_ONCE):
+        ids = calendar_ids[start : start + AT_ONCE]
+        held = step.take(ids, renew=True)
+        yield from ((run, run.calendar_id in held) for run in step.load_all(ids))
 
 
 def each_portion(step: Step, calendar_ids: Sequence[int], work: Callable[[Sequence[Run]], None]) -> None:
