@@ -1,105 +1,136 @@
--- Stage what a calendar has of other events than those that were read anew, as it is: the rows that belong to the window, and
--- the notices about them, which stay true, but for those that diff finds itself, and how the feed was found.
--- Reads: events, notices. Writes: staged_events, staged_notices. Its row count is that of the rows.
-with staged as (
+-- Stage what calendars have of other events than those that were read anew, as it is: the rows that belong to the run's window,
+-- and the notices about them, which stay true, but for those that diff finds itself, and how the feed was found. Returns the
+-- rows of each run that has any.
+-- Reads: events, notices. Writes: staged_events, staged_notices. One element of each array is one run, or one event.
+with asked as (
+    select *
+    from unnest(
+        %(run_id)s::bigint[],
+        %(calendar_id)s::bigint[],
+        %(window_start)s::timestamptz[],
+        %(window_end)s::timestamptz[]
+    ) as asked (run_id, calendar_id, window_start, window_end)
+),
+
+read_anew as (
+    select *
+    from unnest(%(read_anew_run_id)s::bigint[], %(read_anew_uid)s::text[]) as read_anew (run_id, uid)
+),
+
+noticed as (
     insert into calimport.staged_notices (run_id, code, subject, message, occurrences, keeps_uid)
     select
-        %(run_id)s,
+        asked.run_id,
         notices.code,
         notices.subject,
         notices.message,
         notices.occurrences,
         false
-    from calimport.notices as notices
+    from asked
+    inner join calimport.notices as notices on asked.calendar_id = notices.calendar_id
     where
-        notices.calendar_id = %(calendar_id)s
-        and notices.subject <> all(%(uids)s)
-        and notices.code not in ('deletions_held', 'uid_churn', 'better_feed')
+        notices.code not in ('deletions_held', 'uid_churn', 'better_feed')
+        and not exists (
+            select from read_anew
+            where read_anew.run_id = asked.run_id and read_anew.uid = notices.subject
+        )
     on conflict (run_id, code, subject) do update
         set occurrences = excluded.occurrences, message = excluded.message
+),
+
+staged as (
+    insert into calimport.staged_events as staged_events (
+        run_id,
+        uid,
+        recurrence_id,
+        start_at,
+        end_at,
+        all_day,
+        start_date,
+        end_date,
+        timezone,
+        timezone_source,
+        status,
+        summary,
+        description,
+        location,
+        url,
+        online_url,
+        online_type,
+        categories,
+        organizer,
+        creator,
+        attendees,
+        visibility,
+        transparency,
+        color,
+        reminders,
+        reminder_methods,
+        sequence,
+        created_at,
+        updated_at,
+        is_recurring,
+        source_event_id,
+        source_series_id,
+        activity_type,
+        place_id,
+        address,
+        content_hash
+    )
+    select
+        asked.run_id,
+        events.uid,
+        events.recurrence_id,
+        events.start_at,
+        events.end_at,
+        events.all_day,
+        events.start_date,
+        events.end_date,
+        events.timezone,
+        events.timezone_source,
+        events.status,
+        events.summary,
+        events.description,
+        events.location,
+        events.url,
+        events.online_url,
+        events.online_type,
+        events.categories,
+        events.organizer,
+        events.creator,
+        events.attendees,
+        events.visibility,
+        events.transparency,
+        events.color,
+        events.reminders,
+        events.reminder_methods,
+        events.sequence,
+        events.created_at,
+        events.updated_at,
+        events.is_recurring,
+        events.source_event_id,
+        events.source_series_id,
+        events.activity_type,
+        events.place_id,
+        events.address,
+        events.content_hash
+    from asked
+    inner join calimport.events as events on asked.calendar_id = events.calendar_id
+    where
+        events.start_at < asked.window_end
+        and (
+            events.end_at > asked.window_start
+            or (events.end_at = events.start_at and events.start_at >= asked.window_start)
+        )
+        and not exists (
+            select from read_anew
+            where read_anew.run_id = asked.run_id and read_anew.uid = events.uid
+        )
+    returning staged_events.run_id
 )
 
-insert into calimport.staged_events (
-    run_id,
-    uid,
-    recurrence_id,
-    start_at,
-    end_at,
-    all_day,
-    start_date,
-    end_date,
-    timezone,
-    timezone_source,
-    status,
-    summary,
-    description,
-    location,
-    url,
-    online_url,
-    online_type,
-    categories,
-    organizer,
-    creator,
-    attendees,
-    visibility,
-    transparency,
-    color,
-    reminders,
-    reminder_methods,
-    sequence,
-    created_at,
-    updated_at,
-    is_recurring,
-    source_event_id,
-    source_series_id,
-    activity_type,
-    place_id,
-    address,
-    content_hash
-)
 select
-    %(run_id)s,
-    events.uid,
-    events.recurrence_id,
-    events.start_at,
-    events.end_at,
-    events.all_day,
-    events.start_date,
-    events.end_date,
-    events.timezone,
-    events.timezone_source,
-    events.status,
-    events.summary,
-    events.description,
-    events.location,
-    events.url,
-    events.online_url,
-    events.online_type,
-    events.categories,
-    events.organizer,
-    events.creator,
-    events.attendees,
-    events.visibility,
-    events.transparency,
-    events.color,
-    events.reminders,
-    events.reminder_methods,
-    events.sequence,
-    events.created_at,
-    events.updated_at,
-    events.is_recurring,
-    events.source_event_id,
-    events.source_series_id,
-    events.activity_type,
-    events.place_id,
-    events.address,
-    events.content_hash
-from calimport.events as events
-where
-    events.calendar_id = %(calendar_id)s
-    and events.uid <> all(%(uids)s)
-    and events.start_at < %(window_end)s
-    and (
-        events.end_at > %(window_start)s
-        or (events.end_at = events.start_at and events.start_at >= %(window_start)s)
-    )
+    staged.run_id,
+    count(*) as rows
+from staged
+group by staged.run_id

@@ -20,7 +20,7 @@ class Cuts(NamedTuple):
 
     def finds(self, feed: bytes, events: int) -> bool:
         """Whether it is cut into as many VEVENTs as it has where all of its lines are read alike (``clean``)."""
-        return feed.count(self.begin) == feed.count(self.end) == events
+        return self.events(feed) == feed.count(self.end) == events
 
     def pieces(self, feed: bytes) -> list[bytes]:
         """The feed, cut at each BEGIN:VEVENT."""
@@ -39,13 +39,29 @@ class Cuts(NamedTuple):
         """What is behind the event of this piece."""
         return b"" if piece.endswith(self.end) else piece.rpartition(self.end)[2]
 
-    def ends_a_calendar(self, piece: bytes) -> bool:
-        """Whether the calendar ends behind the event of this piece, or in what is no event."""
-        return b"\nEND:VCALENDAR" in self.behind(piece)
+    def events(self, feed: bytes) -> int:
+        """How many VEVENTs it is cut into."""
+        return feed.count(self.begin)
 
-    def around(self, pieces: list[bytes]) -> list[bytes]:
-        """What is before the first event, and behind others, where there is anything."""
-        return [pieces[0], *(self.behind(piece) for piece in pieces[1:] if not piece.endswith(self.end))]
+    def ends_a_calendar(self, feed: bytes) -> bool:
+        """Whether the calendar ends behind the last event, or in what is no event."""
+        return b"\nEND:VCALENDAR" in self.behind(self._last(feed))
+
+    def around(self, feed: bytes, events: int) -> list[bytes]:
+        """What is before the first event, and behind others, where there is anything.
+
+        :param events: how many :meth:`events` finds.
+        """
+        head, last = self.piece_at(feed, 0), self._last(feed)
+        if not head.endswith(self.end) and feed.count(self.end + self.begin) == events - 1:
+            # There is nothing between events, as nearly always; to cut all of it takes twice as long.
+            return [head] if last.endswith(self.end) else [head, self.behind(last)]
+        others = self.pieces(feed)[1:]
+        return [head, *(self.behind(piece) for piece in others if not piece.endswith(self.end))]
+
+    def _last(self, feed: bytes) -> bytes:
+        begins = feed.rfind(self.begin)
+        return feed[begins + len(self.begin) :] if begins >= 0 else feed
 
     def joined(self, around: list[bytes], pieces: Iterable[bytes]) -> bytes:
         """A feed of the events of these pieces, within what is around all."""

@@ -22,6 +22,8 @@ _FOLD: Final = re.compile(rb"\r?\n[ \t]")
 _ESCAPED: Final = re.compile("[,;]")
 #: With more of its events changed, all of a feed is read.
 _LARGEST_SHARE: Final = 0.2
+#: What is compared at once, while nothing differs.
+_AT_ONCE: Final = 8 * 1024
 #: To look for so many lines takes less time than to find all.
 _FEW: Final = 5
 
@@ -51,10 +53,11 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     if has_crlf(before) != has_crlf(after) or not (apart or _is_apart(before)):
         return None
     cuts, said = Cuts.of(after), without_volatile(after)
-    new = cuts.pieces(after)
-    if not cuts.ends_a_calendar(new[-1]):
+    if not cuts.ends_a_calendar(after):
         return None
-    differing = _in_place(before, new, cuts, said) or _apart(cuts.pieces(before), new, cuts, said)
+    events = cuts.events(after)
+    most = _LARGEST_SHARE * events
+    differing = _in_place(before, after, cuts, said, most) or _apart(before, after, cuts, said, most)
     if differing is None:
         return None
     lines: set[bytes] = set()
@@ -73,9 +76,9 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
         gone, come = _events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts)
         differing = _Differing(gone, come, differing.stamps_stay)
     uids = frozenset(_unfolded(line)[len(_PLAIN) :].decode() for line in lines)
-    around = cuts.around(new)
+    around = cuts.around(after, events)
     old, now = (cuts.joined(around, pieces) for pieces in (differing.gone, differing.come))
-    return Changes(old, now, uids, len(new) - 1, differing.stamps_stay)
+    return Changes(old, now, uids, events, differing.stamps_stay)
 
 
 def _is_apart(feed: bytes) -> bool:
@@ -92,7 +95,9 @@ class _Differing(NamedTuple):
     stamps_stay: bool
 
 
-def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
+def _in_place(
+    before: bytes, after: bytes, cuts: Cuts, said: Callable[[bytes], bytes], most: float
+) -> _Differing | None:
     """The events that differ from those at their places in more than what is rewritten.
 
     None where they are many, or more than events differs.
@@ -101,36 +106,53 @@ def _in_place(before: bytes, new: list[bytes], cuts: Cuts, said: Callable[[bytes
     come: list[bytes] = []
     stamps_stay = True
     begin = cuts.begin
-    at, between = 0, len(begin)
-    for piece in new:
-        end = at + len(piece)
-        if before.startswith(piece, at) and (before.startswith(begin, end) or end == len(before)):
-            at = end + between
+    between = len(begin)
+    # Where the next pieces begin, and up to where a difference was met: there, one is compared after the other.
+    old_at = at = known_to = 0
+    while at <= len(after):
+        if at >= known_to:
+            if (alike := _alike(before, old_at, after, at, begin)) > 0:
+                old_at, at = old_at + alike, at + alike
+                continue
+            known_to = at + _AT_ONCE
+        piece = cuts.piece_at(after, at)
+        end = old_at + len(piece)
+        if before.startswith(piece, old_at) and (before.startswith(begin, end) or end == len(before)):
+            old_at, at = end + between, at + len(piece) + between
             continue
-        one = cuts.piece_at(before, at)
-        if piece is new[0] or cuts.behind(one) != cuts.behind(piece):
+        one = cuts.piece_at(before, old_at)
+        if at == 0 or cuts.behind(one) != cuts.behind(piece):
             return None
         if said(one) == said(piece):
             stamps_stay = False
         else:
             gone.append(one)
             come.append(piece)
-            if 2 * len(come) > _most(new):
+            if 2 * len(come) > most:
                 return None
-        at += len(one) + between
-    return _Differing(gone, come, stamps_stay) if at == len(before) + between else None
+        old_at, at = old_at + len(one) + between, at + len(piece) + between
+    return _Differing(gone, come, stamps_stay) if old_at == len(before) + between else None
 
 
-def _apart(old: list[bytes], new: list[bytes], cuts: Cuts, said: Callable[[bytes], bytes]) -> _Differing | None:
+def _alike(before: bytes, old_at: int, after: bytes, at: int, begin: bytes) -> int:
+    """How far it is to where the last piece begins of the next :data:`_AT_ONCE` bytes; 0 where these differ."""
+    stretch = after[at : at + _AT_ONCE]
+    if not before.startswith(stretch, old_at):
+        return 0
+    last = stretch.rfind(begin)
+    return last + len(begin) if last >= 0 else 0
+
+
+def _apart(before: bytes, after: bytes, cuts: Cuts, said: Callable[[bytes], bytes], most: float) -> _Differing | None:
     """The events that only one version has."""
-    if cuts.around(old) != cuts.around(new):
+    old, new = cuts.pieces(before), cuts.pieces(after)
+    if cuts.around(before, len(old) - 1) != cuts.around(after, len(new) - 1):
         return None
-    found = _moved(old, new, old, new, stamps_stay=True)
-    return found or _moved(old, new, list(map(said, old)), list(map(said, new)), stamps_stay=False)
+    return _moved(old, new, old, new, most) or _moved(old, new, list(map(said, old)), list(map(said, new)), most)
 
 
 def _moved(
-    old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes], *, stamps_stay: bool
+    old: list[bytes], new: list[bytes], old_said: list[bytes], new_said: list[bytes], most: float
 ) -> _Differing | None:
     """The events of which only one version says what they say; None where they are many, or others in another order."""
     in_old, in_new = set(old_said), set(new_said)
@@ -139,11 +161,7 @@ def _moved(
         return None
     gone = [piece for piece, one in zip(old, old_said, strict=True) if one not in in_new]
     come = [piece for piece, one in zip(new, new_said, strict=True) if one not in in_old]
-    return _Differing(gone, come, stamps_stay) if len(gone) + len(come) <= _most(new) else None
-
-
-def _most(pieces: list[bytes]) -> float:
-    return _LARGEST_SHARE * (len(pieces) - 1)
+    return _Differing(gone, come, stamps_stay=new_said is new) if len(gone) + len(come) <= most else None
 
 
 def _uid_lines(text: bytes) -> list[bytes]:

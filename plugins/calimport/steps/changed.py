@@ -8,7 +8,7 @@ normalized: this saves time and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from calimport.sources.ics_changes import changes
 from calimport.steps.fingerprint import fingerprint
 from calimport.steps.runs import Run, Step
 from calimport.text import storable
+from calimport.windows import Window
 
 KIND: Final = "ics"
 
@@ -46,28 +47,21 @@ class Changed:
     #: As :attr:`calimport.sources.ics_changes.Changes.stamps_stay`.
     stamps_stay: bool
 
-    def stage_others(self, step: Step, run: Run) -> int:
-        """Stage the rows and notices of the other events as they are; return how many rows."""
-        return step.run(
-            "stage_others",
-            run_id=run.run_id,
-            calendar_id=run.calendar_id,
-            uids=sorted(self.uids),
-            window_start=run.window_start,
-            window_end=run.window_end,
-        ).rowcount
 
-
-def base(step: Step, run: Run, context: ParseContext) -> Base | None:
-    """What the new feed may be compared with; None where everything has to be read."""
-    if not _may_be_read_in_part(step, run, context) or run.feed_id is None:
-        return None
-    last = step.run("last_import", calendar_id=run.calendar_id, feed_id=run.feed_id).fetchone()
-    if last is None or last["events_apart"] is False:
-        return None
-    retention: timedelta | None = last["feed_retention"]
-    published_from = last["as_of"] - retention if retention is not None else context.as_of
-    return Base(run.feed_id, last["events_apart"], published_from)
+def bases(step: Step, runs: Sequence[Run]) -> dict[int, Base]:
+    """By run what its feed may be compared with; nothing of those that have to be read as a whole."""
+    asked = {run.calendar_id: run for run in runs if _may_be_read_in_part(step, run)}
+    if not asked:
+        return {}
+    feed_ids = {calendar_id: run.feed_id for calendar_id, run in asked.items()}
+    found = {}
+    for last in step.run("last_imports", calendar_id=list(feed_ids), feed_id=list(feed_ids.values())):
+        run = asked[last["calendar_id"]]
+        if run.feed_id is not None and last["events_apart"] is not False:
+            retention: timedelta | None = last["feed_retention"]
+            published_from = last["as_of"] - retention if retention is not None else run.present
+            found[run.run_id] = Base(run.feed_id, last["events_apart"], published_from)
+    return found
 
 
 def normalize(
@@ -100,13 +94,16 @@ def normalize(
     return Changed(replace(new, parsed=parsed), uids, found.components, found.stamps_stay)
 
 
-def _may_be_read_in_part(step: Step, run: Run, context: ParseContext) -> bool:
+def _may_be_read_in_part(step: Step, run: Run) -> bool:
     """Whether the calendar's rows stand for the feed before, and nothing but the feed has changed since."""
     if run.force or run.dry_run or not run.is_whole or run.feed_kind != KIND or run.feed_meaning_hash is None:
         return False
     if run.feed_id is None or run.feed_id == run.run_feed_id or run.uid_sample or run.held_run_id is not None:
         return False
-    known = fingerprint(run, step.settings, run.feed_meaning_hash, context.window, context.timezone)
+    if run.window_start is None or run.window_end is None:
+        return False
+    window = Window(run.window_start, run.window_end)
+    known = fingerprint(run, step.settings, run.feed_meaning_hash, window, run.run_timezone or "UTC")
     return known == run.imported_fingerprint
 
 

@@ -24,7 +24,7 @@ from calimport.sources.base import FetchRequest
 from calimport.sources.detecting import AUTO, by_address, fetch
 from calimport.steps import mirrors
 from calimport.steps.fingerprint import fingerprint
-from calimport.steps.runs import AT_ONCE, Run, Step, by_index, raise_if_none_left, recorded
+from calimport.steps.runs import AT_ONCE, Run, Step, by_index, columns, raise_if_none_left, recorded
 
 log = logs.logger(__name__)
 
@@ -213,10 +213,6 @@ def _record_unchanged(step: Step, unchanged: list[Fetched], errors: dict[str, Ca
 def _record(step: Step, fetched: Sequence[Fetched]) -> None:
     renewals = [one.renewal for one in fetched if one.renewal]
     if renewals:
-        step.run("renew_feeds", **_columns(renewals))
+        step.run("renew_feeds", **columns(renewals))
     if fetched:
-        step.run("record_extracts", fetched_at=step.clock, **_columns([one.record for one in fetched]))
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
+        step.run("record_extracts", fetched_at=step.clock, **columns([one.record for one in fetched]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,6 +103,11 @@ class Run:
     place_address: str | None
 
     @property
+    def present(self) -> datetime:
+        """What ended before it is past: a feed shows what was published when it was fetched."""
+        return max(self.as_of, self.fetched_at or self.as_of)
+
+    @property
     def is_whole(self) -> bool:
         """Whether it owns the calendar's own window, and not one that somebody asked for."""
         return self.requested_start is None and self.requested_end is None
@@ -192,25 +197,26 @@ def each_calendar(step: Step, calendar_ids: Sequence[int], work: Callable[[Run],
     """
     errors: dict[str, CalimportError] = {}
     with by_index(step):
-        # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
-        for run, is_held in _leased(step, step.open(calendar_ids)):
-            if run.outcome is not None:  # meanwhile: this task may be run twice at once
-                continue
-            with recorded(step, run, errors):
-                if not is_held:
-                    raise LeaseLost()
-                with step.connection.transaction():
-                    work(run)
-                done += 1
+        for runs, held in leased(step, calendar_ids):
+            for run in runs:
+                with recorded(step, run, errors):
+                    if run.calendar_id not in held:
+                        raise LeaseLost()
+                    with step.connection.transaction():
+                        work(run)
+                    done += 1
     raise_if_none_left(errors, done)
 
 
-def _leased(step: Step, calendar_ids: Sequence[int]) -> Iterator[tuple[Run, bool]]:
-    """The runs of these calendars, some at a time, and whether this DAG run still holds each, its lease renewed."""
-    for start in range(0, len(calendar_ids), AT_ONCE):
-        ids = calendar_ids[start : start + AT_ONCE]
+def leased(step: Step, calendar_ids: Sequence[int]) -> Iterator[tuple[list[Run], set[int]]]:
+    """The open runs of these calendars, some at a time, and which of the calendars they hold, their leases renewed."""
+    # Most calendars of a large batch had nothing new, and are done; the others are read when it is their turn.
+    left = step.open(calendar_ids)
+    for start in range(0, len(left), AT_ONCE):
+        ids = left[start : start + AT_ONCE]
         held = step.take(ids, renew=True)
-        yield from ((run, run.calendar_id in held) for run in step.load_all(ids))
+        # Some may have ended meanwhile: this task may be run twice at once.
+        yield [run for run in step.load_all(ids) if run.outcome is None], held
 
 
 def each_portion(step: Step, calendar_ids: Sequence[int], work: Callable[[Sequence[Run]], None]) -> None:
@@ -259,15 +265,27 @@ def _together(step: Step, runs: Sequence[Run], work: Callable[[Sequence[Run]], N
     ids = [run.calendar_id for run in runs]
     if step.take(ids, renew=True) != set(ids):
         return False
+    return at_once(step, len(runs), lambda: work(runs))
+
+
+def at_once(step: Step, number: int, work: Callable[[], None]) -> bool:
+    """Whether ``work`` got through for this number of calendars in one transaction; else nothing is done."""
+    if number == 1:
+        return False
     try:
         with step.connection.transaction():
-            work(runs)
+            work()
     except psycopg.OperationalError:
         raise  # the database is away: Airflow retries the task
     except Exception as error:  # noqa: BLE001 - it comes again, and is recorded, when each is done alone
-        log.info("%d calendars are done one by one, since not all of them get through: %r", len(runs), error)
+        log.info("%d calendars are done one by one, since not all of them get through: %r", number, error)
         return False
     return True
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as parameters: by name an array, of which one element is of one row."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 @contextmanager
