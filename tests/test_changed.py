@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from calimport.errors import CalimportError
 from calimport.icalendar_text import received
 from calimport.normalizing import Meaning, Normalized, normalize
+from calimport.sources import ics_changes
 from calimport.sources.base import ParseContext
-from calimport.sources.ics_changes import changes
+from calimport.sources.ics_changes import Changes, changes
 from calimport.steps import changed
 from calimport.steps import extract as extracting
 from calimport.steps.changed import as_stored
@@ -426,13 +428,28 @@ def later(before: bytes, line_end: str, chance: random.Random) -> bytes:
     return line_end.join(lines).encode()
 
 
+@pytest.fixture
+def stretches(monkeypatch) -> Callable[[Callable[[], Changes | None]], Changes | None]:
+    """Looks for changes event by event, and in stretches of several lengths: what is found is the same."""
+
+    def look(find: Callable[[], Changes | None]) -> Changes | None:
+        found = []
+        for length in (1, 100, 1000, 3000, 8192):
+            monkeypatch.setattr(ics_changes, "_AT_ONCE", length)
+            found.append(find())
+        assert all(one == found[0] for one in found)
+        return found[0]
+
+    return look
+
+
 #: As Outlook has them, which are folded, and Localist, which have a comma.
 UIDS = {"plain": "event-{}@test", "folded": f"{'0400E0' * 12}\n {'10' * 20}{{}}", "escaped": "tag:test\\,2008:event-{}"}
 
 
 @pytest.mark.parametrize("uid", UIDS.values(), ids=UIDS)
 @pytest.mark.parametrize("seed", range(10))
-def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed, uid, line_end):
+def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed, uid, line_end, stretches):
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
     events = [event(number, UID=uid.format(number)) for number in range(30)] + [
         override(number, UID=uid.format(number)) for number in (7, 14)
@@ -446,7 +463,7 @@ def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(se
             whole = understood(after)
         except CalimportError:
             continue
-        found = changes(before, after, apart=True)
+        found = stretches(lambda: changes(before, after, apart=True))  # noqa: B023 - it is called here
         assert found == changes(before, after)
         uids = as_stored(found.uids) if found is not None else None
         if uids is None:

@@ -7,7 +7,7 @@ import pytest
 
 from calimport import database
 from calimport.errors import CalimportError
-from calimport.steps import runs
+from calimport.steps import mirrors, runs
 from calimport.steps.apply import apply
 from calimport.steps.diff import diff
 from calimport.steps.extract import extract
@@ -22,7 +22,9 @@ def event(uid: str, title: str, day: int = 19, hour: int = 10, *lines: str) -> s
 
 
 def daily(hour: int, uid: str = "yoga") -> str:
-    return f"UID:{uid}\nDTSTART:20261101T{hour}0000Z\nDTEND:20261101T{hour + 1}0000Z\nRRULE:FREQ=DAILY\nSUMMARY:Yoga"
+    return (
+        f"UID:{uid}\nDTSTART:20261101T{hour:02}0000Z\nDTEND:20261101T{hour + 1:02}0000Z\nRRULE:FREQ=DAILY\nSUMMARY:Yoga"
+    )
 
 
 MANY = [event(f"many-{number:02}", f"Talk {number}", 14 + number % 10) for number in range(24)]
@@ -44,6 +46,8 @@ FATES: dict[str, list[list[str]]] = {
         [event("a", "A", 20)],
     ],
 }
+#: What is staged of the first.
+STAGED = {name: len(MANY) for name in FATES if name != "begins empty"} | {"has a series that moves": 15, "reminds": 1}
 
 
 @pytest.fixture
@@ -88,15 +92,28 @@ def path(prefix: str, fate: str) -> str:
 
 def fetch(importer, web, prefix: str, number: int) -> list[int]:
     """One DAG run of all calendars of this prefix in one batch, up to what is staged; their ids."""
+    ids = extracted(importer, web, prefix, number)
+    normalize(importer.step(f"{prefix}_{number}"), ids)
+    return ids
+
+
+def extracted(importer, web, prefix: str, number: int) -> list[int]:
     for fate, fetches in FATES.items():
         web.feed(Reply(feed(*fetches[number])), path=path(prefix, fate))
     names = [f"{prefix} {fate}" for fate in FATES]
     batches = importer.plan(f"{prefix}_{number}", calendars=names)
     ids = [calendar_id for batch in batches for calendar_id in batch["calendar_ids"]]
-    step = importer.step(f"{prefix}_{number}")
-    extract(step, ids)
-    normalize(step, ids)
+    extract(importer.step(f"{prefix}_{number}"), ids)
     return ids
+
+
+def staged(importer) -> dict[str, int]:
+    """By calendar how many rows are staged."""
+    query = (
+        "select name, count(*) as rows from calimport.staged_events join calimport.runs on runs.id = run_id"
+        " join calimport.calendars on calendars.id = calendar_id group by name"
+    )
+    return {row["name"].removeprefix("x "): row["rows"] for row in importer.connection.execute(query)}
 
 
 def test_calendars_that_are_compared_and_applied_together_fare_as_they_do_alone(importer, web, counted, monkeypatch):
@@ -107,6 +124,7 @@ def test_calendars_that_are_compared_and_applied_together_fare_as_they_do_alone(
         importer.now = importer.now.replace(minute=5 * number)
         for prefix, portion in (("alone", 1), ("together", 100)):
             monkeypatch.setattr(runs, "PORTION", portion)
+            monkeypatch.setattr(runs, "AT_ONCE", portion)
             ids = fetch(importer, web, prefix, number)
             ids = ids[number:] + ids[:number]
             counted.clear()
@@ -202,3 +220,71 @@ def test_portions_are_bounded_by_calendars_and_by_rows(importer, web, counted, m
     assert sum(counted) == len(FATES)
     assert 1 < len(counted) < len(FATES)
     assert sum(staged.values()) > 2 * len(MANY)
+
+
+TAKEN = "update calimport.calendars set lease_owner = 'another' where id = %s"
+ENDED = (
+    "update calimport.runs set step = 'finished', outcome = 'failed', error_class = 'Gone', error_message = 'Gone.',"
+    " finished_at = now() where calendar_id = %s"
+)
+
+
+@pytest.mark.parametrize("meanwhile", [TAKEN, ENDED])
+def test_what_is_read_is_staged_only_for_a_run_that_still_holds_its_calendar(importer, web, monkeypatch, meanwhile):
+    for fate in FATES:
+        importer.add(f"x {fate}", web.url(path("x", fate)))
+    ids = extracted(importer, web, "x", 0)
+    lost = importer.state("x changes")
+    read = mirrors.load_all
+
+    def losing(step, feed_ids):
+        step.connection.execute(meanwhile, [lost["id"]])
+        return read(step, feed_ids)
+
+    monkeypatch.setattr(mirrors, "load_all", losing)
+    normalize(importer.step("x_0"), ids)
+
+    assert staged(importer) == {name: rows for name, rows in STAGED.items() if name != "changes"}
+    steps = importer.connection.execute("select calendar_id, step, outcome, error_class from calimport.runs").fetchall()
+    assert {(row["step"], row["outcome"]) for row in steps if row["calendar_id"] != lost["id"]} == {
+        ("normalized", None)
+    }
+    (of_lost,) = [row for row in steps if row["calendar_id"] == lost["id"]]
+    assert (of_lost["step"], of_lost["outcome"]) == ("finished", "failed")
+    assert of_lost["error_class"] == ("LeaseLost" if meanwhile is TAKEN else "Gone")
+    # What another run has of it is left to that one.
+    now = importer.state("x changes")
+    assert (now["lease_owner"], now["error_class"]) == ("another" if meanwhile is TAKEN else lost["lease_owner"], None)
+
+
+def test_rows_that_staging_refuses_are_those_of_one_calendar(importer, web):
+    for fate in FATES:
+        importer.add(f"x {fate}", web.url(path("x", fate)))
+    ids = extracted(importer, web, "x", 0)
+    importer.connection.execute("alter table calimport.staged_events add constraint refused check (summary <> 'Yoga')")
+    normalize(importer.step("x_0"), ids)
+
+    assert staged(importer) == {name: rows for name, rows in STAGED.items() if name != "has a series that moves"}
+    assert importer.state("x has a series that moves")["error_class"] == "InternalError"
+    failed = "select count(*) from calimport.runs where outcome is not null"
+    assert importer.one(failed) == 1
+
+
+def test_what_waits_to_be_staged_is_bounded(importer, web, monkeypatch):
+    cleared: list[int] = []
+    execute = database.run
+
+    def counting(connection, name, /, **parameters):
+        if name == "clear_staging":
+            cleared.append(len(parameters["run_ids"]))
+        return execute(connection, name, **parameters)
+
+    monkeypatch.setattr(database, "run", counting)
+    monkeypatch.setattr("calimport.steps.normalize._MOST_WAITING", 3000)
+    for fate in FATES:
+        importer.add(f"x {fate}", web.url(path("x", fate)))
+    fetch(importer, web, "x", 0)
+
+    assert sum(cleared) == len(FATES)
+    assert 3 < len(cleared) < len(FATES)
+    assert staged(importer) == STAGED
