@@ -355,6 +355,39 @@ def test_an_event_whose_uid_is_odd_is_read_by_itself(importer, both, uid):
     check_same(importer)
 
 
+def alarm(uid: str) -> str:
+    return f"\nBEGIN:VALARM\nUID:{uid}\nTRIGGER:-PT15M\nACTION:DISPLAY\nDESCRIPTION:x\nEND:VALARM"
+
+
+def test_events_whose_alarms_have_one_uid_are_read_each_by_itself(importer, both):
+    serve, taken = both
+    events = [event(number) + alarm("alarm-1") + alarm("alarm-2") for number in range(40)]
+    serve(*events)
+    events[17] = event(17, SUMMARY="Another title") + alarm("alarm-1") + alarm("alarm-2")
+    serve(*events)
+    assert [one.uids for one in taken] == [{"event-17@test"}]
+    check_same(importer)
+
+
+def test_an_event_whose_alarm_has_the_uid_of_another_is_read_with_that_one(line_end):
+    events = [event(number) for number in range(40)]
+    events[20] += alarm("event-17@test")
+    events[30] += alarm("event-20@test")
+    before = ended(feed(*events), line_end)
+    events[17] = event(17, SUMMARY="Another title")
+    found = changes(before, ended(feed(*events), line_end))
+    assert found.uids == {f"event-{number}@test" for number in (17, 20, 30)}
+    assert found.before.count(b"BEGIN:VEVENT") == found.after.count(b"BEGIN:VEVENT") == 3
+
+
+@pytest.mark.parametrize("alarm", ["\nBEGIN:VALARM\nUID:a", "\nBEGIN:VALARM\nUID:a\nEND:VALARM\nEND:VALARM"])
+def test_where_it_is_not_certain_what_belongs_to_an_alarm_everything_is_read(line_end, alarm):
+    events = [event(number) for number in range(40)]
+    before = ended(feed(*events), line_end)
+    events[17] += alarm
+    assert changes(before, ended(feed(*events), line_end)) is None
+
+
 @pytest.mark.parametrize("uids", [("a\\,b", "a,b"), ("a,b", "a\\,b"), ("a;b", "a\\;b"), ("ab", "a\n b")], ids=repr)
 def test_where_one_uid_is_written_in_two_ways_everything_is_read(importer, both, uids):
     serve, taken = both
@@ -451,9 +484,10 @@ UIDS = {"plain": "event-{}@test", "folded": f"{'0400E0' * 12}\n {'10' * 20}{{}}"
 @pytest.mark.parametrize("seed", range(10))
 def test_dirt_in_a_later_version_is_seen_where_only_what_differs_is_looked_at(seed, uid, line_end, stretches):
     chance = random.Random(seed)  # noqa: S311 - it has to be repeatable
-    events = [event(number, UID=uid.format(number)) for number in range(30)] + [
-        override(number, UID=uid.format(number)) for number in (7, 14)
-    ]
+    events = [
+        event(number, UID=uid.format(number)) + (ALARM if number % 6 == 0 else alarm("any") if number % 5 == 0 else "")
+        for number in range(30)
+    ] + [override(number, UID=uid.format(number)) for number in (7, 14)]
     before = ended(feed(*events), line_end)
     there = understood(before)
     looked_at = 0

@@ -18,6 +18,7 @@ from calimport.rfc5545.escaping import unescape
 #: Nearly all write it so; with a parameter, all of the feed is read.
 _PLAIN: Final = b"UID:"
 _UID: Final = re.compile(rb"\n(UID[:;][^\n]*+(?:\n[ \t][^\n]*+)*+)")
+_ALARM: Final = re.compile(rb"\r?\nBEGIN:VALARM(?=\r?\n)(?s:.*?)\nEND:VALARM(?=\r?\n|\Z)")
 _FOLD: Final = re.compile(rb"\r?\n[ \t]")
 _ESCAPED: Final = re.compile("[,;]")
 #: With more of its events changed, all of a feed is read.
@@ -36,7 +37,7 @@ class Changes(NamedTuple):
 
     before: bytes
     after: bytes
-    #: The UIDs of these events and of their alarms, raw but for folds.
+    #: The UIDs of these events, raw but for folds.
     uids: frozenset[str]
     #: How many VEVENTs the whole feed has.
     components: int
@@ -60,21 +61,20 @@ def changes(before: bytes, after: bytes, *, apart: bool = False) -> Changes | No
     differing = _in_place(before, after, cuts, said, most) or _apart(before, after, cuts, said, most)
     if differing is None:
         return None
-    lines: set[bytes] = set()
-    for piece in (*differing.gone, *differing.come):
-        found = _uid_lines(piece)
-        # Those of its alarms too: that may be an event too many.
-        if not found or not all(map(_is_plain, found)):
-            return None
-        lines.update(found)
-    if _places(set().union(*map(_otherwise, lines)) - lines, after):
-        # One UID, written in two ways.
-        return None
-    places = _places(lines, after)
-    if len(places) > sum(len(_uid_lines(piece)) for piece in differing.come):
-        # Other components of the same UIDs stand in both.
+    lines = _lines(differing)
+    while lines is not None:
+        places = _places(lines, after)
+        if len(places) <= sum(line in lines for piece in differing.come for line in _uid_lines(piece)):
+            break
+        # Other components of the same UIDs stand in both, or events with an alarm that has one, whose own is another.
         gone, come = _events_at(_places(lines, before), before, cuts), _events_at(places, after, cuts)
         differing = _Differing(gone, come, differing.stamps_stay)
+        known, lines = lines, _lines(differing)
+        if lines == known:
+            break
+    if lines is None or _places(set().union(*map(_otherwise, lines)) - lines, after):
+        # One that is odd, or one UID that is written in two ways.
+        return None
     uids = frozenset(_unfolded(line)[len(_PLAIN) :].decode() for line in lines)
     around = cuts.around(after, events)
     old, now = (cuts.joined(around, pieces) for pieces in (differing.gone, differing.come))
@@ -162,6 +162,19 @@ def _moved(
     gone = [piece for piece, one in zip(old, old_said, strict=True) if one not in in_new]
     come = [piece for piece, one in zip(new, new_said, strict=True) if one not in in_old]
     return _Differing(gone, come, stamps_stay=new_said is new) if len(gone) + len(come) <= most else None
+
+
+def _lines(differing: _Differing) -> set[bytes] | None:
+    """The lines with the UIDs of these events; None where one has none, or an odd one."""
+    found: set[bytes] = set()
+    for piece in (*differing.gone, *differing.come):
+        # Apple gives alarms UIDs too, the same in many events.
+        event = _ALARM.sub(b"", piece) if b"VALARM" in piece else piece
+        lines = _uid_lines(event)
+        if not lines or not all(map(_is_plain, lines)) or b"VALARM" in event:
+            return None
+        found.update(lines)
+    return found
 
 
 def _uid_lines(text: bytes) -> list[bytes]:
