@@ -115,23 +115,31 @@ def steps(options: argparse.Namespace) -> Iterator[str]:
     wild = dict(list(feeds.wild().items())[: 2 if options.quick else 12])
     if not wild:
         return
-    peers = sum(
-        reading.peer("icalendar", content, feeds.WEEKS, python=options.peers, times=_times(content))["seconds"]
-        for content in wild.values()
-    )
-    yield f"### Through the steps: {len(wild)} feeds from the wild, to staged rows in PostgreSQL, default window"
+    yield f"### Through the steps: {len(wild)} feeds from the wild, to staged rows in PostgreSQL"
     yield ""
     yield "CPU of our process, for storing and every statement too, beside parsing and expanding alone."
     yield ""
-    yield "| import | `extract`, ms | `normalize`, ms | × icalendar, `normalize` alone | both |"
-    yield "|---|---:|---:|---:|---:|"
-    first, following = through_steps.imports(wild, feeds.edited)
-    for name, found in (("first", first), ("next, 3 events of each changed", following)):
-        both = peers / sum(found)
-        yield (
-            f"| {name} | {1e3 * found.extract:.1f} | {1e3 * found.normalize:.1f} |"
-            f" {peers / found.normalize:.1f} | {both:.1f} |"
-        )
+    yield "| import | window | `extract`, ms | `normalize`, ms | × icalendar, `normalize` alone | both |"
+    yield "|---|---|---:|---:|---:|---:|"
+    for of_window, days in (("2 weeks", 7), ("20 years", 3650)):
+        window = through_steps.window(days)
+        others: list[float] = []
+        found: dict[str, list[through_steps.Steps]] = {"first": [], "next, 3 events of each changed": []}
+        for _ in range(1 if options.quick else ROUNDS):
+            peers = [
+                reading.peer("icalendar", content, window, python=options.peers, times=_times(content))
+                for content in wild.values()
+            ]
+            others.append(sum(one["seconds"] for one in peers))
+            for several, one in zip(found.values(), through_steps.imports(wild, feeds.edited, days), strict=True):
+                several.append(one)
+        for name, several in found.items():
+            best = min(several, key=sum)
+            alone = _spread(others, [one.normalize for one in several])
+            both = _spread(others, list(map(sum, several)))
+            yield (
+                f"| {name} | {of_window} | {1e3 * best.extract:.1f} | {1e3 * best.normalize:.1f} | {alone} | {both} |"
+            )
     yield ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import NamedTuple
 
 import httpx
@@ -18,6 +18,7 @@ from calimport.steps.normalize import normalize
 from calimport.steps.plan import plan
 from calimport.steps.report import report
 from calimport.steps.runs import RunKey, Step
+from calimport.windows import Window
 
 SETTINGS = Settings(allowed_networks="127.0.0.0/8", max_batches=1, host_requests_per_second=1000)
 #: Next imports of which the best counts; the two before make known how each feed changes.
@@ -31,10 +32,18 @@ class Steps(NamedTuple):
     normalize: float
 
 
-def imports(contents: Mapping[str, bytes], change: Callable[[bytes], bytes]) -> tuple[Steps, Steps]:
+def window(days: int) -> Window:
+    """The window of calendars with as many days before the run and after it."""
+    midnight = datetime.combine(feeds.AS_OF, time(), feeds.AS_OF.tzinfo)
+    return Window(midnight - timedelta(days), midnight + timedelta(days + 1))
+
+
+def imports(contents: Mapping[str, bytes], change: Callable[[bytes], bytes], days: int) -> tuple[Steps, Steps]:
     """The first import of these feeds, and the best of the next ones, before each of which all of them changed.
 
     The answers come from memory, without a network.
+
+    :param days: as :func:`window`.
 
     :raises RuntimeError: not all of them were imported.
     """
@@ -49,8 +58,8 @@ def imports(contents: Mapping[str, bytes], change: Callable[[bytes], bytes]) -> 
     with database.server() as (_, connection):
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into calimport.calendars (name, source) values (%s, %s)",
-                [(name, f"http://127.0.0.1/{name}.ics") for name in served],
+                "insert into calimport.calendars (name, source, days_back, days_ahead) values (%s, %s, %s, %s)",
+                [(name, f"http://127.0.0.1/{name}.ics", days, days) for name in served],
             )
         for number in range(_TIMES + 3):
             now = feeds.AS_OF + timedelta(minutes=5 * number)
