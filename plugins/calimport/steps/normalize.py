@@ -24,7 +24,7 @@ from calimport.windows import Window
 log = logs.logger(__name__)
 
 _NO_FEED: Final = "This run has no feed: it was not fetched, or the feed was removed meanwhile."
-#: Characters of rows that wait to be staged together, unless one feed alone has more.
+#: Bytes of what waits to be staged together, unless one feed alone has more.
 _MOST_WAITING: Final = 4 * 1024 * 1024
 
 

@@ -16,6 +16,8 @@ from calimport.normalizing import Normalized
 from calimport.steps.changed import Changed
 from calimport.steps.runs import Run, Step, at_once, columns, recorded
 
+#: Bytes of a UID or a notice, with what Python needs for it.
+_EACH = 150
 #: Text is handed to libpq in pieces of about this many rows.
 _ROWS_AT_ONCE = 1000
 #: As bytes: psycopg would put it together anew each time.
@@ -39,8 +41,9 @@ class Reading:
 
     @property
     def size(self) -> int:
-        """Characters of its rows."""
-        return sum(map(len, self.normalized.lines))
+        """About how many bytes it takes in memory: its rows, and what is known of each event, in the window or not."""
+        others = len(self.normalized.parsed.uids) + len(self.normalized.notices)
+        return sum(map(len, self.normalized.lines)) + _EACH * others
 
     @property
     def published_from(self) -> datetime | None:
@@ -66,6 +69,8 @@ def stage(step: Step, readings: Sequence[Reading], errors: dict[str, CalimportEr
 
     Where that fails, each is staged in a transaction of its own, so that the one's failure is still its own.
     """
+    if not readings:
+        return
     staged: dict[int, int] = {}
     if not at_once(step, len(readings), lambda: staged.update(_staged(step, readings))):
         for one in readings:
