@@ -13,12 +13,13 @@ with asked as (
 
 select asked.run_id
 from asked
-where
-    exists (
-        select from calimport.events as events
-        where
-            events.calendar_id = asked.calendar_id
-            and events.start_at < asked.window_end
-            and events.end_at >= asked.window_start
-            and events.end_at < asked.published_from
-    )
+cross join lateral (
+    select events.id
+    from calimport.events as events
+    where
+        events.calendar_id = asked.calendar_id
+        and events.start_at < asked.window_end
+        and events.end_at >= asked.window_start
+        and events.end_at < asked.published_from
+    limit 1 -- noqa: AM09
+) as older

@@ -27,10 +27,18 @@ noticed as (
         notices.occurrences,
         false
     from asked
-    inner join calimport.notices as notices on asked.calendar_id = notices.calendar_id
+    -- Offset: calendar by calendar, as the index has them, whatever else is in a table that is being filled.
+    cross join
+        lateral (
+            select notices.*
+            from calimport.notices as notices
+            where
+                notices.calendar_id = asked.calendar_id
+                and notices.code not in ('deletions_held', 'uid_churn', 'better_feed')
+            offset 0 -- noqa: AM09
+        ) as notices
     where
-        notices.code not in ('deletions_held', 'uid_churn', 'better_feed')
-        and not exists (
+        not exists (
             select from read_anew
             where read_anew.run_id = asked.run_id and read_anew.uid = notices.subject
         )
@@ -115,14 +123,21 @@ staged as (
         events.address,
         events.content_hash
     from asked
-    inner join calimport.events as events on asked.calendar_id = events.calendar_id
+    cross join
+        lateral (
+            select events.*
+            from calimport.events as events
+            where
+                events.calendar_id = asked.calendar_id
+                and events.start_at < asked.window_end
+                and (
+                    events.end_at > asked.window_start
+                    or (events.end_at = events.start_at and events.start_at >= asked.window_start)
+                )
+            offset 0 -- noqa: AM09
+        ) as events
     where
-        events.start_at < asked.window_end
-        and (
-            events.end_at > asked.window_start
-            or (events.end_at = events.start_at and events.start_at >= asked.window_start)
-        )
-        and not exists (
+        not exists (
             select from read_anew
             where read_anew.run_id = asked.run_id and read_anew.uid = events.uid
         )

@@ -14,7 +14,7 @@ from calimport import copying
 from calimport.errors import CalimportError, LeaseLost
 from calimport.normalizing import Normalized
 from calimport.steps.changed import Changed
-from calimport.steps.runs import Run, Step, at_once, columns, recorded
+from calimport.steps.runs import PORTION_SETTINGS, Run, Step, at_once, columns, recorded
 
 #: Bytes of a UID or a notice, with what Python needs for it.
 _EACH = 150
@@ -84,6 +84,7 @@ def stage(step: Step, readings: Sequence[Reading], errors: dict[str, CalimportEr
 def _staged(step: Step, readings: Sequence[Reading]) -> Mapping[int, int]:
     """Stage and record them; how many rows each run has."""
     began = time.perf_counter()
+    step.connection.execute(PORTION_SETTINGS)
     step.run("clear_staging", run_ids=[one.run.run_id for one in readings])
     with step.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for one in readings:
