@@ -73,6 +73,8 @@ def stage(step: Step, readings: Sequence[Reading], errors: dict[str, CalimportEr
         return
     staged: dict[int, int] = {}
     if not at_once(step, len(readings), lambda: staged.update(_staged(step, readings))):
+        # What was not committed is not staged.
+        staged.clear()
         for one in readings:
             with recorded(step, one.run, errors):
                 with step.connection.transaction():
